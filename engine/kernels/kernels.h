@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The kernels: pure functions over pointers, sizes and strides. No
+ * allocation, no threads, no errors. kernels.def lists them, variants.def
+ * lists which instruction-set tier has its own body; dispatch.c fills one
+ * table per process. CONTRACTS.md states for each kernel what may alias, what
+ * must be aligned, what happens in tails and to NaN, and how far a variant
+ * may differ from ref.
+ *
+ * Letters: M output rows (pixels), O output columns (channels), K taps of a
+ * window, C input channels. Strides are in elements. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Indirect matrix product, the heart of convolution and of Gemm:
+ *   out[m][o] = clamp (bias[o] + sum_k sum_c a[k*mr_max + m][c] * w[k][c][o]
+ *                      + (residual ? residual[m][o] : 0), min, max)
+ * for m < mr <= mr_max and o < nr (any nr: the kernel walks panels of
+ * nr_panel). `rows` holds n_taps * mr_max pointers, each to C floats;
+ * pointers equal to `zero` are used as they are, all others are moved by
+ * `offset_elems` first (the channel offset of a group, the image offset in a
+ * batch). `weights` is one or more panels, each
+ *   float32 [nr_panel] bias, then [n_taps][C][nr_panel], zero padded
+ * as forge_pack_igemm_f32 writes them. */
+typedef void (*forge_igemm_f32_fn) (size_t mr, size_t nr, size_t n_channels,
+    size_t n_taps, const float *const *rows, ptrdiff_t offset_elems,
+    const float *zero, const float *weights, float *out,
+    ptrdiff_t out_stride_elems, const float *residual,
+    ptrdiff_t residual_stride_elems, float min, float max);
+
+/* Depthwise convolution of n_pixels neighbouring output pixels:
+ *   out[p][c] = clamp (bias[c] + sum_k rows[p*n_taps + k][c] * w[k][c])
+ * weights: float32 [C] bias, then [n_taps][C]. */
+typedef void (*forge_dwconv_f32_fn) (size_t n_pixels, size_t n_channels,
+    size_t n_taps, const float *const *rows, ptrdiff_t offset_elems,
+    const float *zero, const float *weights, float *out,
+    ptrdiff_t out_stride_elems, float min, float max);
+
+/* out[p][c] = max_k rows[p*n_taps + k][c]; a NaN input gives NaN. The caller
+ * leaves padding out by repeating a pointer inside the window. */
+typedef void (*forge_maxpool_f32_fn) (size_t n_pixels, size_t n_channels,
+    size_t n_taps, const float *const *rows, ptrdiff_t offset_elems, float *out,
+    ptrdiff_t out_stride_elems);
+
+/* out[p][c] = scale[p] * sum_k rows[p*n_taps + k][c]; padding taps point to
+ * `zero`. Global average pooling is n_pixels = 1, n_taps = H*W. */
+typedef void (*forge_avgpool_f32_fn) (size_t n_pixels, size_t n_channels,
+    size_t n_taps, const float *const *rows, ptrdiff_t offset_elems,
+    const float *zero, const float *scale, float *out,
+    ptrdiff_t out_stride_elems);
+
+/* out[i] = op (a[i], b[i]); a step of 0 elements repeats a[0] (or b[0]). In
+ * place is allowed: out may equal a or b. */
+typedef enum {
+  FORGE_BINARY_ADD,
+  FORGE_BINARY_SUB,
+  FORGE_BINARY_MUL,
+  FORGE_BINARY_DIV,
+} ForgeBinary;
+typedef void (*forge_binary_f32_fn) (ForgeBinary op, size_t n, const float *a,
+    size_t a_step_elems, const float *b, size_t b_step_elems, float *out);
+
+/* Activations; in place allowed. alpha, beta by kind:
+ *   CLAMP        min (max (x, alpha), beta)      (Relu: 0, +inf)
+ *   LEAKY        x < 0 ? alpha * x : x
+ *   SIGMOID      1 / (1 + exp (-x))
+ *   SILU         x * sigmoid (x)
+ *   HARD_SIGMOID max (0, min (1, alpha * x + beta))
+ *   HARD_SWISH   x * max (0, min (1, x / 6 + 1 / 2))
+ *   TANH, EXP    as named */
+typedef enum {
+  FORGE_UNARY_CLAMP,
+  FORGE_UNARY_LEAKY,
+  FORGE_UNARY_SIGMOID,
+  FORGE_UNARY_SILU,
+  FORGE_UNARY_HARD_SIGMOID,
+  FORGE_UNARY_HARD_SWISH,
+  FORGE_UNARY_TANH,
+  FORGE_UNARY_EXP,
+} ForgeUnary;
+typedef void (*forge_unary_f32_fn) (ForgeUnary op, size_t n, const float *x,
+    float alpha, float beta, float *out);
+
+/* One row: out[i] = exp (x[i] - max) / sum. In place allowed. */
+typedef void (*forge_softmax_f32_fn) (size_t n, const float *x, float *out);
+
+/* out[i] = (float) x[i] * scale[i % n_channels] + bias[i % n_channels], the
+ * product rounded before the sum (no FMA: the same bits on every tier). */
+typedef void (*forge_u8_to_f32_fn) (size_t n_pixels, size_t n_channels,
+    const uint8_t *x, const float *scale, const float *bias, float *out);
+
+/* The two passes of a separable resize, in integers: the same bits on every
+ * tier.
+ * Vertical: out[i] = (sum_t weights[t] * rows[t][i] + 64) >> 7, weights in
+ * Q14 that sum to 16384, so out is a byte value times 128 (rounded). n_bytes
+ * along a row, whatever the pixel step. Products and sums fit int32. */
+typedef void (*forge_resize_v_u8_fn) (size_t n_bytes, size_t n_taps,
+    const uint8_t *const *rows, const int16_t *weights, int16_t *out);
+/* Horizontal: out[x*out_step] = clamp_u8 ((sum_t w[x][t] *
+ * in[(start[x] + t) * in_step] + 2^20) >> 21); weights are [n_out][n_taps],
+ * zero padded, Q14; start[x] + n_taps never leaves the row. */
+typedef void (*forge_resize_h_s16_fn) (size_t n_out, size_t n_taps,
+    const int32_t *start, const int16_t *weights, const int16_t *in,
+    size_t in_step, uint8_t *out, size_t out_step);
+
+/* One pointer per kernel, plus the sizes the packers need. */
+typedef struct {
+  size_t igemm_mr; /* rows of a tile of igemm_f32 */
+  size_t igemm_nr; /* columns of a weight panel */
+#define KERNEL(name) forge_##name##_fn name;
+#include "kernels/kernels.def"
+#undef KERNEL
+} ForgeKernels;
+
+/**
+ * forge_kernels:
+ *
+ * The best variant of every kernel that forge_cpu_flags() allows.
+ *
+ * Thread safety: any thread; the table is constant after the first call.
+ */
+const ForgeKernels *forge_kernels (void);
+/* The table of one tier alone, falling back tier by tier to ref: for the
+ * checker and for tests. @flags is a set of ForgeCpuFlags. */
+void forge_kernels_select (uint32_t flags, ForgeKernels *kernels);
+
+/* Floats that forge_pack_igemm_f32 writes for O columns. */
+size_t forge_pack_igemm_f32_count (
+    size_t n_out, size_t n_taps, size_t n_channels, size_t nr_panel);
+/* Packs weights w[o * stride_o + k * stride_k + c * stride_c] and a nullable
+ * bias[o] into panels. */
+void forge_pack_igemm_f32 (size_t n_out, size_t n_taps, size_t n_channels,
+    size_t nr_panel, const float *w, ptrdiff_t stride_o, ptrdiff_t stride_k,
+    ptrdiff_t stride_c, const float *bias, float *packed);
