@@ -15,6 +15,7 @@ typedef struct {
   GPtrArray *outputs;   /* ForgeValue* */
   GHashTable *metadata; /* char* -> char*: ONNX metadata_props */
   GHashTable *by_name;  /* name -> ForgeValue* */
+  guint next_id;        /* of fresh names */
 } ForgeGraph;
 
 ForgeGraph *forge_graph_new (const char *name);
@@ -31,6 +32,8 @@ ForgeValue *forge_graph_add_input (ForgeGraph *graph, const char *name,
 /* Takes a reference to @tensor. */
 ForgeValue *forge_graph_add_constant (
     ForgeGraph *graph, const char *name, ForgeTensor *tensor);
+/* Takes a reference to @tensor; type and shape follow it. */
+void forge_value_set_constant (ForgeValue *value, ForgeTensor *tensor);
 void forge_graph_add_output (ForgeGraph *graph, ForgeValue *value);
 /* Appends a node. NULL in @inputs stands for an optional input left out, so
  * the counts are given. Takes @attrs (nullable). */
@@ -48,7 +51,10 @@ guint forge_graph_count_readers (
 /* Drops values that nobody produces or reads. */
 void forge_graph_sweep (ForgeGraph *graph);
 
-/* Orders the nodes; an error names a cycle or a value nobody produces. */
+/* Checks that every value has one origin and every node the right number of
+ * inputs and outputs, then orders the nodes (a sound order stays as it is).
+ * An error, FORGE_ERROR_FORMAT, names the node: a cycle, a value nobody or
+ * two nodes produce, a missing input. */
 gboolean forge_graph_sort (ForgeGraph *graph, GError **error);
 /* Shape inference over all nodes, in order. */
 gboolean forge_graph_infer (ForgeGraph *graph, GError **error);
