@@ -75,6 +75,16 @@ forge_cpu_flags (void)
   return (ForgeCpuFlags) once;
 }
 
+const char *
+forge_cpu_tier (void)
+{
+  ForgeCpuFlags flags = forge_cpu_flags ();
+  for (gsize i = G_N_ELEMENTS (tiers); i-- > 0;)
+    if (flags & tiers[i].flag)
+      return tiers[i].name;
+  return "ref";
+}
+
 /* Quota of the cgroup in CPUs, or 0 when there is none. */
 static double
 cgroup_quota (void)

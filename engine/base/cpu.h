@@ -7,6 +7,8 @@
 #include <glib.h>
 #include <stdint.h>
 
+#include "forge/cpu.h"
+
 /* One bit per instruction-set tier that a kernel variant can ask for. */
 typedef enum {
   FORGE_CPU_REF = 1 << 0,    /* plain C, always there */
@@ -31,5 +33,3 @@ ForgeCpuFlags forge_cpu_flags (void);
 ForgeCpuFlags forge_cpu_detect (void);
 /* "avx512" for FORGE_CPU_AVX512 and so on. */
 const char *forge_cpu_name (ForgeCpuFlags flag);
-/* CPUs this process may run on: affinity mask cut by the cgroup quota, >= 1. */
-int forge_cpu_count (void);

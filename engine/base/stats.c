@@ -3,7 +3,7 @@
  * Source: Welford, "Note on a method for calculating corrected sums of
  * squares and products", Technometrics 4 (1962). Quantiles are Hyndman and
  * Fan's type 7, the default of NumPy and R. */
-#include "base/stats.h"
+#include "forge/stats.h"
 
 #include <stdlib.h>
 

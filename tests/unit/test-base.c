@@ -10,7 +10,7 @@
 #include "base/pool.h"
 #include "base/reader.h"
 #include "base/rng.h"
-#include "base/stats.h"
+#include "forge/stats.h"
 
 typedef struct {
   atomic_int hits[1000];
@@ -123,6 +123,13 @@ cpu_has_at_least_the_reference (void)
   g_assert_true (forge_cpu_flags () & FORGE_CPU_REF);
   g_assert_cmpint (forge_cpu_count (), >=, 1);
   g_assert_cmpstr (forge_cpu_name (FORGE_CPU_AVX512), ==, "avx512");
+  ForgeCpuFlags above = 0;
+  for (ForgeCpuFlags flag = FORGE_CPU_REF; flag <= FORGE_CPU_NEON; flag *= 2)
+    if (g_str_equal (forge_cpu_name (flag), forge_cpu_tier ())) {
+      g_assert_true (forge_cpu_flags () & flag);
+      above = forge_cpu_flags () / (flag * 2);
+    }
+  g_assert_cmpint (above, ==, 0);
 }
 
 static void

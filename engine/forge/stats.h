@@ -7,6 +7,8 @@
 #include <glib.h>
 #include <stdint.h>
 
+G_BEGIN_DECLS
+
 /* Welford's update. */
 typedef struct {
   uint64_t count;
@@ -32,3 +34,5 @@ void forge_latency_add (ForgeLatency *latency, uint64_t value_ns);
 double forge_latency_quantile (const ForgeLatency *latency, double q);
 /* The same of any array, which is sorted in place. */
 double forge_quantile (double *values, size_t n_values, double q);
+
+G_END_DECLS
