@@ -77,9 +77,16 @@ typedef struct {
 } ForgeMemoryPlan;
 
 /* @keep_all: no reuse (training needs every activation). Graph inputs and
- * outputs are placed in the arena too. Views share their source's place. */
+ * outputs are placed in the arena too; inputs are never written over. Views
+ * share their source's place, in-place operators that of a dying input; a
+ * view of a constant has no place. Errors: FORGE_ERROR_SHAPE for an unknown
+ * extent, FORGE_ERROR_MEMORY, FORGE_ERROR_UNSUPPORTED for too many values. */
 ForgeMemoryPlan *forge_memory_plan_new (
-    const ForgeGraph *graph, gboolean keep_all);
+    const ForgeGraph *graph, gboolean keep_all, GError **error);
+/* FALSE when @value has no place. */
+gboolean forge_memory_plan_find (
+    const ForgeMemoryPlan *plan, const ForgeValue *value, size_t *offset_bytes);
 void forge_memory_plan_free (ForgeMemoryPlan *plan);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeGraph, forge_graph_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeMemoryPlan, forge_memory_plan_free)
