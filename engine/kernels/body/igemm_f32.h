@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Indirect matrix product: a tile of IGEMM_MR rows by one panel of two
+ * vectors stays in registers while k and c run. Each step loads the panel's
+ * next two vectors and broadcasts one float of every row. The tile function
+ * is compiled once for each number of rows and of vectors, so a partial tile
+ * does no work for rows or vectors it does not have.
+ * Source: Dukhan, "The Indirect Convolution Algorithm", 2019; tile shape
+ * after Goto and van de Geijn, ACM TOMS 34 (2008). */
+
+typedef struct {
+  size_t n_channels;
+  size_t n_taps;
+  const float *const *rows;
+  ptrdiff_t offset_elems;
+  const float *zero;
+  ptrdiff_t out_stride_elems;
+  ptrdiff_t residual_stride_elems;
+  float min, max;
+} Job;
+
+/* How far ahead the panel is fetched: it comes from L2, the rows from L1. */
+enum { PREFETCH_ELEMS = 12 * IGEMM_NR };
+
+#define ALWAYS_INLINE inline __attribute__ ((always_inline))
+
+static ALWAYS_INLINE void
+accumulate (const Job *job, const size_t mr, const size_t nv,
+    const float *weights, vf sum[IGEMM_MR][2])
+{
+  const float *const *rows = job->rows;
+  for (size_t k = job->n_taps; k > 0; k--, rows += IGEMM_MR) {
+    const float *a[IGEMM_MR];
+#pragma GCC unroll 16
+    for (size_t m = 0; m < mr; m++)
+      a[m] = rows[m] == job->zero ? rows[m] : rows[m] + job->offset_elems;
+    for (size_t c = 0; c < job->n_channels; c++, weights += IGEMM_NR) {
+      vf w[2];
+#pragma GCC unroll 2
+      for (size_t v = 0; v < nv; v++) {
+        w[v] = vf_load (weights + v * VF_WIDTH);
+        __builtin_prefetch (weights + PREFETCH_ELEMS + v * VF_WIDTH);
+      }
+#pragma GCC unroll 16
+      for (size_t m = 0; m < mr; m++) {
+        vf x = vf_splat (a[m][c]);
+#pragma GCC unroll 2
+        for (size_t v = 0; v < nv; v++)
+          sum[m][v] = vf_fmadd (x, w[v], sum[m][v]);
+      }
+    }
+  }
+}
+
+/* nr <= nv * VF_WIDTH columns at `out`. */
+static ALWAYS_INLINE void
+tile (const Job *job, const size_t mr, const size_t nv, const float *weights,
+    size_t nr, float *out, const float *residual)
+{
+  vf sum[IGEMM_MR][2];
+#pragma GCC unroll 16
+  for (size_t m = 0; m < mr; m++)
+#pragma GCC unroll 2
+    for (size_t v = 0; v < nv; v++)
+      sum[m][v] = vf_load (weights + v * VF_WIDTH);
+  accumulate (job, mr, nv, weights + IGEMM_NR, sum);
+  const size_t full = (nv - 1) * VF_WIDTH;
+  const vf min = vf_splat (job->min);
+  const vf max = vf_splat (job->max);
+#pragma GCC unroll 16
+  for (size_t m = 0; m < mr; m++) {
+    if (residual) {
+      if (nv > 1)
+        sum[m][0] = vf_add (sum[m][0], vf_load (residual));
+      sum[m][nv - 1] =
+          vf_add (sum[m][nv - 1], vf_load_n (residual + full, nr - full, 0));
+      residual += job->residual_stride_elems;
+    }
+    if (nv > 1)
+      vf_store (out, vf_clamp (sum[m][0], min, max));
+    vf_store_n (out + full, nr - full, vf_clamp (sum[m][nv - 1], min, max));
+    out += job->out_stride_elems;
+  }
+}
+
+static ALWAYS_INLINE void
+tile_any (const Job *job, size_t mr, const size_t nv, const float *weights,
+    size_t nr, float *out, const float *residual)
+{
+#define ROWS(n)                                      \
+  case n:                                            \
+    if (n <= IGEMM_MR)                               \
+      tile (job, n, nv, weights, nr, out, residual); \
+    return;
+  switch (mr) {
+    ROWS (1)
+    ROWS (2) ROWS (3) ROWS (4) ROWS (5) ROWS (6) ROWS (7) ROWS (8) ROWS (9)
+        ROWS (10) ROWS (11) ROWS (12) ROWS (13) ROWS (14)
+  }
+#undef ROWS
+}
+
+void
+FORGE_VARIANT (igemm_f32) (size_t mr, size_t nr, size_t n_channels,
+    size_t n_taps, const float *const *rows, ptrdiff_t offset_elems,
+    const float *zero, const float *weights, float *out,
+    ptrdiff_t out_stride_elems, const float *residual,
+    ptrdiff_t residual_stride_elems, float min, float max)
+{
+  const Job job = { n_channels, n_taps, rows, offset_elems, zero,
+    out_stride_elems, residual_stride_elems, min, max };
+  const size_t panel_elems = IGEMM_NR * (1 + n_taps * n_channels);
+  for (;;) {
+    size_t used = nr < IGEMM_NR ? nr : IGEMM_NR;
+    if (used > VF_WIDTH)
+      tile_any (&job, mr, 2, weights, used, out, residual);
+    else
+      tile_any (&job, mr, 1, weights, used, out, residual);
+    if (nr <= IGEMM_NR)
+      return;
+    nr -= IGEMM_NR;
+    out += IGEMM_NR;
+    weights += panel_elems;
+    if (residual)
+      residual += IGEMM_NR;
+  }
+}

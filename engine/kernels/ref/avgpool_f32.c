@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Scaled sum of a window, see kernels.h. */
+#include "kernels/ref/ref.h"
+
+void
+forge_avgpool_f32_ref (size_t n_pixels, size_t n_channels, size_t n_taps,
+    const float *const *rows, ptrdiff_t offset_elems, const float *zero,
+    const float *scale, float *out, ptrdiff_t out_stride_elems)
+{
+  for (size_t p = 0; p < n_pixels; p++, rows += n_taps) {
+    float *sum = out + (ptrdiff_t) p * out_stride_elems;
+    for (size_t c = 0; c < n_channels; c++)
+      sum[c] = 0;
+    for (size_t k = 0; k < n_taps; k++) {
+      const float *a = row_at (rows[k], zero, offset_elems);
+      for (size_t c = 0; c < n_channels; c++)
+        sum[c] += a[c];
+    }
+    for (size_t c = 0; c < n_channels; c++)
+      sum[c] *= scale[p];
+  }
+}
