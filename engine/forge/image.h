@@ -46,6 +46,8 @@ typedef enum {
  *   second)
  * @stride_bytes: of each plane; may be larger than a row, may be negative
  * @full_range: Y'CbCr 0..255 instead of 16..235/240
+ * @chroma_centred: subsampled chroma lies between its two luma columns (JPEG,
+ *   MPEG-1) instead of on the left one (MPEG-2, H.264)
  *
  * A view of one picture in memory that the caller owns. Alpha, where a format
  * has it (RGBA is RGBX here), is not read.
@@ -59,6 +61,7 @@ typedef struct {
   ptrdiff_t stride_bytes[3];
   ForgeColourMatrix matrix;
   gboolean full_range;
+  gboolean chroma_centred;
 } ForgeFrame;
 
 typedef enum {

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * JPEG to 8-bit R'G'B', baseline and progressive, grey or colour. libjpeg
+ * reports errors through a callback that must not return, hence the longjmp;
+ * all that lives across a call is kept in one struct outside the jumping
+ * frame. Where libjpeg would paint what is missing grey and only warn, this
+ * is an error: a half picture must not be classified or trained on. */
+#include "image/picture.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+#include <jerror.h>
+
+#include "forge/error.h"
+
+/* A progressive file of a few bytes can ask for any number of passes over a
+ * huge picture; encoders write about ten. */
+#define MAX_SCANS 100
+
+typedef struct {
+  struct jpeg_decompress_struct jpeg; /* jpeg.client_data is the decoder */
+  struct jpeg_error_mgr errors;
+  struct jpeg_progress_mgr progress;
+  jmp_buf jump;
+  const char *name;
+  GError **error;
+  ForgePicture *picture;
+} Decoder;
+
+static G_NORETURN void
+fail (Decoder *decoder, ForgeErrorCode code, const char *message)
+{
+  if (decoder->error && !*decoder->error)
+    g_set_error (decoder->error, FORGE_ERROR, code, "%s: %s%s", decoder->name,
+        code == FORGE_ERROR_FORMAT ? "damaged JPEG: " : "", message);
+  longjmp (decoder->jump, 1);
+}
+
+static G_NORETURN void
+on_error (j_common_ptr jpeg)
+{
+  char message[JMSG_LENGTH_MAX];
+  int code = jpeg->err->msg_code;
+  jpeg->err->format_message (jpeg, message);
+  fail (jpeg->client_data,
+      code == JERR_OUT_OF_MEMORY        ? FORGE_ERROR_MEMORY
+      : code == JERR_SOF_UNSUPPORTED    ? FORGE_ERROR_UNSUPPORTED
+      : code == JERR_CONVERSION_NOTIMPL ? FORGE_ERROR_UNSUPPORTED
+                                        : FORGE_ERROR_FORMAT,
+      message);
+}
+
+/* @level -1 is a warning: the pixels are no longer those of the encoder,
+ * except for stray bytes between segments and odd markers. */
+static void
+on_message (j_common_ptr jpeg, int level)
+{
+  int code = jpeg->err->msg_code;
+  if (level == -1 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_ADOBE_XFORM)
+    on_error (jpeg);
+}
+
+static void
+on_progress (j_common_ptr jpeg)
+{
+  Decoder *decoder = jpeg->client_data;
+  if (decoder->jpeg.input_scan_number > MAX_SCANS)
+    fail (decoder, FORGE_ERROR_UNSUPPORTED, "JPEG with more than 100 scans");
+}
+
+/* FALSE with the error set, by a jump or not. */
+static gboolean
+decode (Decoder *decoder, const uint8_t *bytes, size_t size_bytes)
+{
+  struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+  if (setjmp (decoder->jump))
+    return FALSE;
+  jpeg_create_decompress (jpeg);
+  jpeg->client_data = decoder;
+  jpeg->progress = &decoder->progress;
+  jpeg_mem_src (jpeg, bytes, (unsigned long) size_bytes);
+  jpeg_read_header (jpeg, TRUE);
+  if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
+    fail (decoder, FORGE_ERROR_UNSUPPORTED,
+        "CMYK JPEG, expected grey, Y'CbCr or R'G'B'");
+  jpeg->out_color_space = JCS_RGB;
+  jpeg->dct_method = JDCT_ISLOW;
+  decoder->picture = forge_picture_new (
+      jpeg->image_width, jpeg->image_height, decoder->name, decoder->error);
+  if (!decoder->picture)
+    return FALSE;
+  jpeg_start_decompress (jpeg);
+  while (jpeg->output_scanline < jpeg->output_height) {
+    JSAMPROW row = decoder->picture->data +
+                   (size_t) jpeg->output_scanline * jpeg->output_width * 3;
+    jpeg_read_scanlines (jpeg, &row, 1);
+  }
+  jpeg_finish_decompress (jpeg);
+  return TRUE;
+}
+
+ForgePicture *
+forge_picture_load_jpeg (
+    const uint8_t *bytes, size_t size_bytes, const char *name, GError **error)
+{
+  Decoder decoder = { .name = name, .error = error };
+  decoder.jpeg.err = jpeg_std_error (&decoder.errors);
+  decoder.jpeg.client_data = &decoder;
+  decoder.errors.error_exit = on_error;
+  decoder.errors.emit_message = on_message;
+  decoder.progress.progress_monitor = on_progress;
+  if (!decode (&decoder, bytes, size_bytes))
+    g_clear_pointer (&decoder.picture, forge_picture_free);
+  jpeg_destroy_decompress (&decoder.jpeg);
+  return decoder.picture;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the picture decoders share: the result and its bounds. */
+#pragma once
+
+#include "forge/image.h"
+
+/* Bounds of a picture; a header may claim anything. */
+#define FORGE_PICTURE_MAX_SIDE 32768
+#define FORGE_PICTURE_MAX_PIXELS ((uint64_t) 1 << 28)
+
+/* Undefined pixels. %FORGE_ERROR_UNSUPPORTED beyond the bounds,
+ * %FORGE_ERROR_MEMORY. */
+ForgePicture *forge_picture_new (
+    uint64_t width, uint64_t height, const char *name, GError **error);
+
+/* Decoders of one file format. They see bytes that begin with the format's
+ * signature. */
+ForgePicture *forge_picture_load_png (
+    const uint8_t *bytes, size_t size_bytes, const char *name, GError **error);
+ForgePicture *forge_picture_load_jpeg (
+    const uint8_t *bytes, size_t size_bytes, const char *name, GError **error);

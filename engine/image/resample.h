@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Resizes the components of a frame, one output row at a time, each component
+ * from its own samples: chroma is never blown up to the size of luma. */
+#pragma once
+
+#include "image/crop.h"
+#include "image/filter.h"
+#include "image/pixel-format.h"
+#include "kernels/kernels.h"
+
+typedef struct {
+  int first_row;      /* of the crop, in rows of the plane */
+  int y_shift;        /* of the components in this plane */
+  size_t first_byte;  /* of the crop, in a row */
+  size_t n_bytes;     /* that hold the crop's samples */
+  gboolean is_sparse; /* one tap each way: pick bytes, no sums */
+} ForgeResamplerPlane;
+
+typedef struct {
+  const ForgePixelLayout *layout;
+  int n_components;     /* that are wanted: the first ones of the layout */
+  ForgeTaps columns[2]; /* by x_shift; an unused one is empty */
+  ForgeTaps rows[2];    /* by y_shift */
+  ForgeResamplerPlane planes[3];
+  size_t offset_bytes[3]; /* of each component's first sample from first_byte */
+  const uint8_t **taps;   /* scratch: one output row's input rows */
+  int16_t *sums;          /* scratch: what they sum to */
+} ForgeResampler;
+
+/**
+ * forge_resampler_init:
+ * @layout: of the frames to come
+ * @n_components: how many to make, 1 or all
+ * @source: the part of the frame to read; nothing outside it is touched but
+ *   chroma samples that it shares
+ * @width, @height: to make
+ * @chroma_centred: see #ForgeFrame
+ *
+ * Returns: %FALSE when memory cannot be had; nothing to clear then
+ */
+gboolean forge_resampler_init (ForgeResampler *resampler,
+    const ForgePixelLayout *layout, int n_components, const ForgeRect *source,
+    int width, int height, ForgeResizeFilter filter, gboolean chroma_centred);
+void forge_resampler_clear (ForgeResampler *resampler);
+
+/* Makes row @y: sample x of component c goes to out[c][x * out_step]. */
+void forge_resampler_row (ForgeResampler *resampler,
+    const ForgeKernels *kernels, const ForgeFrame *frame, int y,
+    uint8_t *const *out, size_t out_step);
