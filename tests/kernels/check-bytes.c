@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The kernels between frame and tensor, which must give the same bits on
+ * every tier: u8_to_f32, resize_v_u8 and resize_h_s16. */
+#include <stdio.h>
+#include <string.h>
+
+#include "checker.h"
+
+enum { IN, ROWS, WEIGHTS, START, SCALE, BIAS, OUT, WANT };
+enum { MAX_TAPS = 40, SENTINEL = 0x5A };
+
+static void
+compare_bytes (const void *out, const void *want, size_t n, const char *what)
+{
+  const uint8_t *got = out;
+  const uint8_t *expected = want;
+  check_guards (OUT);
+  for (size_t i = 0; i < n; i++)
+    if (got[i] != expected[i])
+      check_fail (
+          "%s: byte %zu is %u, expected %u", what, i, got[i], expected[i]);
+}
+
+static void
+check_u8_case (const Tier *ref, const Tier *tier, size_t pixels, size_t c)
+{
+  const bool at_end = check_below (2);
+  const size_t n = pixels * c;
+  uint8_t *x = check_alloc (IN, n, at_end);
+  float *scale = check_alloc (SCALE, c * sizeof *scale, at_end);
+  float *bias = check_alloc (BIAS, c * sizeof *bias, at_end);
+  float *out = check_alloc (OUT, n * sizeof *out, at_end);
+  float *want = check_alloc (WANT, n * sizeof *want, at_end);
+  check_fill_u8 (x, n);
+  check_fill_float (scale, c);
+  check_fill_float (bias, c);
+  tier->kernels.u8_to_f32 (pixels, c, x, scale, bias, out);
+  ref->kernels.u8_to_f32 (pixels, c, x, scale, bias, want);
+  char what[64];
+  snprintf (what, sizeof what, "pixels %zu C %zu", pixels, c);
+  compare_bytes (out, want, n * sizeof *out, what);
+}
+
+void
+check_u8_to_f32 (const Tier *ref, const Tier *tier)
+{
+  const uint8_t x[2] = { 255, 3 };
+  const float scale = 1.0f / 255, bias = 1;
+  float out[2];
+  tier->kernels.u8_to_f32 (2, 1, x, &scale, &bias, out);
+  if (out[0] != 2 || out[1] != 3.0f * scale + 1)
+    check_fail ("255 gives %.9g, expected 2", out[0]);
+  for (size_t c = 1; c <= 40; c = c < 20 ? c + 1 : c + 10)
+    for (size_t pixels = 1; pixels <= 70; pixels++)
+      check_u8_case (ref, tier, pixels, c);
+}
+
+/* Q14 weights that sum to 16384. With `lobes` some are negative, as bicubic's
+ * are; else none is. One tap in four gets everything. */
+static void
+draw_weights (int16_t *weights, size_t n_taps, bool lobes)
+{
+  int32_t left = 16384;
+  memset (weights, 0, n_taps * sizeof *weights);
+  for (size_t t = 0; t + 1 < n_taps && check_below (4); t++) {
+    int32_t w = (int32_t) check_below ((uint32_t) left + 1);
+    if (lobes && check_below (3) == 0)
+      w = -(int32_t) check_below (2000);
+    if (left - w > 20000)
+      w = 0;
+    weights[t] = (int16_t) w;
+    left -= w;
+  }
+  weights[n_taps - 1] = (int16_t) left;
+}
+
+static void
+check_v_case (const Tier *ref, const Tier *tier, size_t n, size_t n_taps)
+{
+  const bool at_end = check_below (2);
+  const size_t n_rows = n_taps < 6 ? n_taps : 6;
+  uint8_t *in = check_alloc (IN, n_rows * n, at_end);
+  check_fill_u8 (in, n_rows * n);
+  if (check_below (4) == 0)
+    memset (in, 255, n_rows * n);
+  const uint8_t **rows = check_alloc (ROWS, n_taps * sizeof *rows, true);
+  for (size_t t = 0; t < n_taps; t++)
+    rows[t] = in + t % n_rows * n;
+  int16_t *weights = check_alloc (WEIGHTS, n_taps * sizeof *weights, true);
+  draw_weights (weights, n_taps, check_below (2));
+  int16_t *out = check_alloc (OUT, n * sizeof *out, at_end);
+  int16_t *want = check_alloc (WANT, n * sizeof *want, at_end);
+  tier->kernels.resize_v_u8 (n, n_taps, rows, weights, out);
+  ref->kernels.resize_v_u8 (n, n_taps, rows, weights, want);
+  char what[64];
+  snprintf (what, sizeof what, "n %zu taps %zu", n, n_taps);
+  compare_bytes (out, want, n * sizeof *out, what);
+}
+
+void
+check_resize_v_u8 (const Tier *ref, const Tier *tier)
+{
+  static const size_t lengths[] = { 191, 255, 256, 257, 640, 1921 };
+  const uint8_t a = 255, b = 1;
+  const uint8_t *rows[2] = { &a, &b };
+  const int16_t half[2] = { 8192, 8192 };
+  int16_t out;
+  tier->kernels.resize_v_u8 (1, 2, rows, half, &out);
+  if (out != 128 * 128)
+    check_fail ("mean of 255 and 1 is %d / 128, expected 128", out);
+  for (size_t n_taps = 1; n_taps <= MAX_TAPS; n_taps++) {
+    for (size_t n = 1; n <= 140; n++)
+      check_v_case (ref, tier, n, n_taps);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+      check_v_case (ref, tier, lengths[i], n_taps);
+  }
+}
+
+static void
+check_h_case (const Tier *ref, const Tier *tier, size_t n_out, size_t n_taps)
+{
+  const bool at_end = check_below (2);
+  const size_t in_step = 1 + check_below (5);
+  const size_t out_step = 1 + check_below (4);
+  const size_t n_pixels = n_taps + check_below (30);
+  const size_t n_in = (n_pixels - 1) * in_step + 1;
+  int16_t *in = check_alloc (IN, n_in * sizeof *in, at_end);
+  for (size_t i = 0; i < n_in; i++)
+    in[i] = (int16_t) check_below (255 * 128 + 1);
+  int32_t *start = check_alloc (START, n_out * sizeof *start, at_end);
+  int16_t *weights =
+      check_alloc (WEIGHTS, n_out * n_taps * sizeof *weights, at_end);
+  for (size_t x = 0; x < n_out; x++) {
+    start[x] = (int32_t) check_below ((uint32_t) (n_pixels - n_taps + 1));
+    draw_weights (weights + x * n_taps, n_taps, check_below (2));
+  }
+  const size_t out_bytes = (n_out - 1) * out_step + 1;
+  uint8_t *out = check_alloc (OUT, out_bytes, at_end);
+  uint8_t *want = check_alloc (WANT, out_bytes, at_end);
+  memset (out, SENTINEL, out_bytes);
+  memset (want, SENTINEL, out_bytes);
+  tier->kernels.resize_h_s16 (
+      n_out, n_taps, start, weights, in, in_step, out, out_step);
+  ref->kernels.resize_h_s16 (
+      n_out, n_taps, start, weights, in, in_step, want, out_step);
+  char what[96];
+  snprintf (what, sizeof what, "n_out %zu taps %zu in_step %zu out_step %zu",
+      n_out, n_taps, in_step, out_step);
+  compare_bytes (out, want, out_bytes, what);
+}
+
+void
+check_resize_h_s16 (const Tier *ref, const Tier *tier)
+{
+  const int16_t in[2] = { 200 * 128, 100 * 128 };
+  const int16_t weights[4] = { 8192, 8192, 20000, -3616 };
+  const int32_t start[2] = { 0, 0 };
+  uint8_t out[2];
+  tier->kernels.resize_h_s16 (2, 2, start, weights, in, 1, out, 1);
+  if (out[0] != 150 || out[1] != 222)
+    check_fail (
+        "200 and 100 give %u and %u, expected 150 and 222", out[0], out[1]);
+  for (size_t n_taps = 1; n_taps <= 2 * MAX_TAPS; n_taps++)
+    for (size_t n_out = 1; n_out <= 20; n_out++)
+      check_h_case (ref, tier, n_out, n_taps);
+}
+
+typedef struct {
+  const Tier *tier;
+  size_t n, n_taps, step;
+  const uint8_t *rows[MAX_TAPS];
+  const void *in;
+  const int16_t *weights;
+  const int32_t *start;
+  void *out;
+} Bench;
+
+static void
+run_u8 (void *data)
+{
+  static const float scale[3] = { 1.0f / 255, 1.0f / 255, 1.0f / 255 };
+  static const float bias[3] = { 0 };
+  Bench *bench = data;
+  bench->tier->kernels.u8_to_f32 (
+      bench->n, 3, bench->in, scale, bias, bench->out);
+}
+
+void
+bench_u8_to_f32 (const Tier *tier)
+{
+  enum { PIXELS = 224 };
+  Bench bench = { .tier = tier,
+    .n = PIXELS,
+    .in = check_alloc (IN, PIXELS * 3, false),
+    .out = check_alloc (OUT, PIXELS * 3 * sizeof (float), false) };
+  bench_report (tier, "u8_to_f32", "224 px, C 3",
+      bench_seconds (run_u8, &bench), 0, PIXELS * 3 * 5.0);
+}
+
+static void
+run_v (void *data)
+{
+  Bench *bench = data;
+  bench->tier->kernels.resize_v_u8 (
+      bench->n, bench->n_taps, bench->rows, bench->weights, bench->out);
+}
+
+/* A row of 1080p RGB; the bytes counted are those read from the frame. */
+void
+bench_resize_v_u8 (const Tier *tier)
+{
+  enum { BYTES = 5760 };
+  static const size_t taps[] = { 2, 5, 10, 34 };
+  for (size_t i = 0; i < sizeof taps / sizeof taps[0]; i++) {
+    Bench bench = { .tier = tier, .n = BYTES, .n_taps = taps[i] };
+    uint8_t *in = check_alloc (IN, BYTES * taps[i], false);
+    int16_t *weights = check_alloc (WEIGHTS, taps[i] * sizeof *weights, false);
+    draw_weights (weights, taps[i], false);
+    for (size_t t = 0; t < taps[i]; t++)
+      bench.rows[t] = in + t * BYTES;
+    bench.weights = weights;
+    bench.out = check_alloc (OUT, BYTES * sizeof (int16_t), false);
+    char shape[64];
+    snprintf (shape, sizeof shape, "%d bytes, %zu taps", BYTES, taps[i]);
+    bench_report (tier, "resize_v_u8", shape, bench_seconds (run_v, &bench), 0,
+        (double) BYTES * (double) taps[i]);
+  }
+}
+
+static void
+run_h (void *data)
+{
+  Bench *bench = data;
+  bench->tier->kernels.resize_h_s16 (bench->n, bench->n_taps, bench->start,
+      bench->weights, bench->in, bench->step, bench->out, bench->step);
+}
+
+/* From a row of 1920 pixels to 224. */
+void
+bench_resize_h_s16 (const Tier *tier)
+{
+  enum { WIDTH = 1920, N_OUT = 224, TAPS = 10 };
+  int32_t *start = check_alloc (START, N_OUT * sizeof *start, false);
+  int16_t *weights =
+      check_alloc (WEIGHTS, N_OUT * TAPS * sizeof *weights, false);
+  for (int x = 0; x < N_OUT; x++) {
+    start[x] = x * (WIDTH - TAPS) / N_OUT;
+    draw_weights (weights + x * TAPS, TAPS, false);
+  }
+  for (size_t step = 1; step <= 4; step++) {
+    Bench bench = { .tier = tier,
+      .n = N_OUT,
+      .n_taps = TAPS,
+      .step = step,
+      .in = check_alloc (IN, WIDTH * step * sizeof (int16_t), false),
+      .start = start,
+      .weights = weights,
+      .out = check_alloc (OUT, N_OUT * step, false) };
+    char shape[64];
+    snprintf (
+        shape, sizeof shape, "1920 to 224, %d taps, step %zu", TAPS, step);
+    bench_report (tier, "resize_h_s16", shape, bench_seconds (run_h, &bench), 0,
+        (double) N_OUT * TAPS * sizeof (int16_t));
+  }
+}
