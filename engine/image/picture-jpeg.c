@@ -18,6 +18,10 @@
 /* A progressive file of a few bytes can ask for any number of passes over a
  * huge picture; encoders write about ten. */
 #define MAX_SCANS 100
+/* A Huffman code of one bit for every block of 8x8 is the least there is. */
+#define MAX_PIXELS_PER_BYTE 512
+/* Coefficients of a progressive picture within the bounds, and to spare. */
+#define MAX_MEMORY_BYTES (1L << 30)
 
 typedef struct {
   struct jpeg_decompress_struct jpeg; /* jpeg.client_data is the decoder */
@@ -70,6 +74,28 @@ on_progress (j_common_ptr jpeg)
     fail (decoder, FORGE_ERROR_UNSUPPORTED, "JPEG with more than 100 scans");
 }
 
+/* FALSE, or a jump, with the error set. */
+static gboolean
+check_header (Decoder *decoder, size_t size_bytes)
+{
+  const struct jpeg_decompress_struct *jpeg = &decoder->jpeg;
+  uint64_t width = jpeg->image_width, height = jpeg->image_height;
+  if (!forge_picture_check_size (width, height, decoder->name, decoder->error))
+    return FALSE;
+  if (jpeg->jpeg_color_space != JCS_GRAYSCALE &&
+      jpeg->jpeg_color_space != JCS_YCbCr && jpeg->jpeg_color_space != JCS_RGB)
+    fail (decoder, FORGE_ERROR_UNSUPPORTED,
+        "JPEG in CMYK or another unusual colour space, expected grey, Y'CbCr "
+        "or R'G'B'");
+  if (jpeg->arith_code)
+    fail (decoder, FORGE_ERROR_UNSUPPORTED,
+        "arithmetic-coded JPEG, expected Huffman codes");
+  if (width * height / MAX_PIXELS_PER_BYTE > size_bytes)
+    fail (decoder, FORGE_ERROR_FORMAT,
+        "the file is too short for its size in pixels");
+  return TRUE;
+}
+
 /* FALSE with the error set, by a jump or not. */
 static gboolean
 decode (Decoder *decoder, const uint8_t *bytes, size_t size_bytes)
@@ -81,10 +107,10 @@ decode (Decoder *decoder, const uint8_t *bytes, size_t size_bytes)
   jpeg->client_data = decoder;
   jpeg->progress = &decoder->progress;
   jpeg_mem_src (jpeg, bytes, (unsigned long) size_bytes);
+  jpeg->mem->max_memory_to_use = MAX_MEMORY_BYTES;
   jpeg_read_header (jpeg, TRUE);
-  if (jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK)
-    fail (decoder, FORGE_ERROR_UNSUPPORTED,
-        "CMYK JPEG, expected grey, Y'CbCr or R'G'B'");
+  if (!check_header (decoder, size_bytes))
+    return FALSE;
   jpeg->out_color_space = JCS_RGB;
   jpeg->dct_method = JDCT_ISLOW;
   decoder->picture = forge_picture_new (

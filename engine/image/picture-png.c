@@ -115,8 +115,12 @@ decode (Decoder *decoder)
     return FALSE;
   png_set_read_fn (png, decoder, on_read);
   png_read_info (png, decoder->info);
-  uint64_t raw_bytes = (uint64_t) png_get_rowbytes (png, decoder->info) *
-                       png_get_image_height (png, decoder->info);
+  uint32_t width = png_get_image_width (png, decoder->info);
+  uint32_t height = png_get_image_height (png, decoder->info);
+  if (!forge_picture_check_size (width, height, decoder->name, decoder->error))
+    return FALSE;
+  uint64_t raw_bytes =
+      (uint64_t) png_get_rowbytes (png, decoder->info) * height;
   if (raw_bytes / DEFLATE_MAX_RATIO > decoder->reader.size_bytes)
     png_error (png, "the file is too short for its size in pixels");
   gboolean has_alpha = ask_for_rgb (decoder);

@@ -16,8 +16,8 @@
  * enough for memory. */
 #define MAX_FILE_BYTES ((int64_t) 1 << 30)
 
-ForgePicture *
-forge_picture_new (
+gboolean
+forge_picture_check_size (
     uint64_t width, uint64_t height, const char *name, GError **error)
 {
   if (width < 1 || width > FORGE_PICTURE_MAX_SIDE || height < 1 ||
@@ -28,8 +28,15 @@ forge_picture_new (
         " pixels, expected sides of 1 to %d and at most %" G_GUINT64_FORMAT
         " pixels",
         name, width, height, FORGE_PICTURE_MAX_SIDE, FORGE_PICTURE_MAX_PIXELS);
-    return NULL;
+    return FALSE;
   }
+  return TRUE;
+}
+
+ForgePicture *
+forge_picture_new (
+    uint64_t width, uint64_t height, const char *name, GError **error)
+{
   uint8_t *data = forge_aligned_alloc ((size_t) (width * height * 3));
   if (!data) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,

@@ -9,8 +9,10 @@
 #define FORGE_PICTURE_MAX_SIDE 32768
 #define FORGE_PICTURE_MAX_PIXELS ((uint64_t) 1 << 28)
 
-/* Undefined pixels. %FORGE_ERROR_UNSUPPORTED beyond the bounds,
- * %FORGE_ERROR_MEMORY. */
+/* %FORGE_ERROR_UNSUPPORTED beyond the bounds. */
+gboolean forge_picture_check_size (
+    uint64_t width, uint64_t height, const char *name, GError **error);
+/* Undefined pixels; a size that was checked. %FORGE_ERROR_MEMORY. */
 ForgePicture *forge_picture_new (
     uint64_t width, uint64_t height, const char *name, GError **error);
 
