@@ -56,8 +56,11 @@ typedef struct {
   gpointer data;
   GDestroyNotify free;
   size_t workspace_bytes; /* scratch for one run of the node, all threads */
-  size_t packed_bytes;    /* for reports */
-  const char *algorithm;  /* "igemm", "dwconv", ... for --profile */
+  /* Scratch for one backward of the node, and for its run in training. What
+   * one call leaves there is not kept for the next. */
+  size_t backward_workspace_bytes;
+  size_t packed_bytes;   /* for reports */
+  const char *algorithm; /* "igemm", "dwconv", ... for --profile */
 } ForgePrepared;
 
 /* What bind leaves behind: per session. */
@@ -77,10 +80,11 @@ typedef struct {
   guint n_in, n_out;
   ForgeTensor **in; /* NULL entries = left out */
   ForgeTensor **out;
-  void *workspace;
-  int threads;       /* for forge_pool_run; 1 = no locks */
-  gboolean training; /* dropout draws, batch norm uses the batch */
-  uint64_t seed;     /* of this step, for dropout */
+  void *workspace;          /* 64-byte aligned, known before bind, fixed */
+  void *backward_workspace; /* likewise; NULL unless training */
+  int threads;              /* for forge_pool_run; 1 = no locks */
+  gboolean training;        /* dropout draws, batch norm uses the batch */
+  uint64_t seed;            /* of this step, for dropout */
 } ForgeStep;
 
 /* Gradients of one node. d_in entries are NULL where none is wanted; they are
@@ -105,7 +109,8 @@ struct _ForgeOp {
   /* Pointers are fixed. May be NULL. */
   gboolean (*bind) (ForgeStep *step, GError **error);
   void (*run) (const ForgeStep *step);
-  /* NULL = not trainable. */
+  /* NULL = not trainable. Nodes with a fused activation have no backward:
+   * training does not fuse. Reads in[] and out[] as run left them. */
   void (*backward) (const ForgeStep *step, const ForgeGradients *gradients);
   /* Floating-point operations of one run, a multiply-add counted as two. NULL
    * = none worth counting. */
@@ -128,3 +133,7 @@ ForgeValue *forge_node_out (const ForgeNode *node, guint index);
 /* Sets @error to "node 'conv1' (Conv): <text>". Returns FALSE. */
 gboolean forge_node_error (const ForgeNode *node, GError **error, int code,
     const char *format, ...) G_GNUC_PRINTF (4, 5);
+/* The activation that an element-wise node computes (Relu, Clip with constant
+ * bounds, Sigmoid, ...), for passes that fuse it. FALSE when it is none. */
+gboolean forge_node_activation (
+    const ForgeNode *node, ForgeActivation *activation);

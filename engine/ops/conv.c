@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Conv: out[n, y, x, o] = act (bias[o] + sum over taps and channels of
+ * in[n, y sh - pad + ky dh, x sw - pad + kx dw, c] w[o, c, ky, kx]).
+ *
+ * Forward is an indirect matrix product: bind writes one pointer per output
+ * pixel and tap, so padding, strides and dilation cost nothing in the kernel.
+ * One channel a group goes to the depthwise kernel. A node in NCHW order is
+ * transposed into workspace and back; the layout pass makes that rare.
+ * Source: ONNX operator specification, Conv-11; M. Dukhan, The Indirect
+ * Convolution Algorithm, 2019. */
+#include "ops/conv.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "kernels/kernels.h"
+#include "ops/op-util.h"
+
+/* Weights that one task walks through stay within half a small L2. */
+#define BLOCK_WEIGHT_BYTES (192 * 1024)
+#define BLOCK_TILES 16
+#define BLOCK_PIXELS 64
+
+/* Immutable: packed weights, shared by sessions. */
+typedef struct {
+  ForgeConv conv;
+  float *packed;                    /* NULL when the weights are not constant */
+  size_t packed_count, group_count; /* floats: all, of one group */
+  /* offsets into workspace, floats */
+  size_t in_at, out_at, packed_at;
+} Prepared;
+
+/* Of one session: pointers into its activations. */
+typedef struct {
+  const float **rows;
+  float *zero;
+} Bound;
+
+static gboolean
+check_shapes (const ForgeNode *node, ForgeConv *conv, GError **error)
+{
+  const ForgeShape *w = &forge_node_in (node, 1)->shape;
+  const ForgeValue *bias = forge_node_in (node, 2);
+  int64_t groups = forge_attrs_int (node->attrs, "group", 1);
+  conv->o = w->dims[0];
+  conv->groups = groups;
+  conv->group_c = w->dims[1];
+  if (groups < 1 || conv->o < 1 || conv->group_c < 1 || conv->o % groups)
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "group is %" G_GINT64_FORMAT ", which does not divide %" G_GINT64_FORMAT
+        " output channels",
+        groups, conv->o);
+  if (conv->c >= 0 && (conv->c % groups || conv->c / groups != conv->group_c))
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "weights for %" G_GINT64_FORMAT " channels in each of %" G_GINT64_FORMAT
+        " groups meet an input of %" G_GINT64_FORMAT,
+        conv->group_c, groups, conv->c);
+  if (bias && (!forge_op_need_float (node, 2, error) ||
+                  !forge_op_need_rank (node, 2, 1, error)))
+    return FALSE;
+  if (bias && bias->shape.dims[0] != conv->o)
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "%" G_GINT64_FORMAT " biases for %" G_GINT64_FORMAT " output channels",
+        bias->shape.dims[0], conv->o);
+  conv->group_o = conv->o / groups;
+  conv->depthwise = conv->group_c == 1 && conv->group_o == 1 && groups > 1;
+  return TRUE;
+}
+
+gboolean
+forge_conv_parse (const ForgeNode *node, ForgeConv *conv, GError **error)
+{
+  if (!forge_op_need_float (node, 0, error) ||
+      !forge_op_need_float (node, 1, error))
+    return FALSE;
+  const ForgeShape *in = &forge_node_in (node, 0)->shape;
+  const ForgeShape *w = &forge_node_in (node, 1)->shape;
+  if (in->rank != 3 && in->rank != 4)
+    return forge_op_need_rank (node, 0, 4, error);
+  if (!forge_op_need_rank (node, 1, in->rank, error))
+    return FALSE;
+  memset (conv, 0, sizeof *conv);
+  if (!forge_window_parse (node, FORGE_WINDOW_CONV,
+          in->rank == 4 ? w->dims[2] : 1, w->dims[in->rank - 1], &conv->window,
+          error))
+    return FALSE;
+  conv->n = conv->window.n;
+  conv->c = conv->window.c;
+  conv->taps = conv->window.kh * conv->window.kw;
+  conv->in_pixels = conv->window.ih * conv->window.iw;
+  conv->out_pixels = conv->window.oh * conv->window.ow;
+  return check_shapes (node, conv, error);
+}
+
+static gboolean
+infer (ForgeNode *node, GError **error)
+{
+  ForgeConv conv;
+  if (!forge_conv_parse (node, &conv, error))
+    return FALSE;
+  ForgeShape out = forge_window_out_shape (node, &conv.window, conv.o);
+  return forge_op_set_out (node, 0, FORGE_FLOAT32, &out, error);
+}
+
+/* Weights [O, C / group, KH, KW] into what the kernels want. */
+static void
+pack (const Prepared *prepared, const float *weights, const float *bias,
+    float *packed)
+{
+  const ForgeConv *conv = &prepared->conv;
+  int64_t taps = conv->taps;
+  if (conv->depthwise) {
+    for (int64_t c = 0; c < conv->c; c++)
+      packed[c] = bias ? bias[c] : 0;
+    for (int64_t k = 0; k < taps; k++)
+      for (int64_t c = 0; c < conv->c; c++)
+        packed[(k + 1) * conv->c + c] = weights[c * taps + k];
+    return;
+  }
+  for (int64_t g = 0; g < conv->groups; g++) {
+    int64_t first = g * conv->group_o;
+    forge_pack_igemm_f32 ((size_t) conv->group_o, (size_t) taps,
+        (size_t) conv->group_c, forge_kernels ()->igemm_nr,
+        weights + first * conv->group_c * taps, conv->group_c * taps, 1, taps,
+        bias ? bias + first : NULL,
+        packed + (size_t) g * prepared->group_count);
+  }
+}
+
+static void
+prepared_free (gpointer data)
+{
+  Prepared *prepared = data;
+  forge_aligned_free (prepared->packed);
+  g_free (prepared);
+}
+
+static size_t
+count_rows (const ForgeConv *conv)
+{
+  size_t mr = forge_kernels ()->igemm_mr;
+  size_t pixels = (size_t) conv->out_pixels;
+  if (!conv->depthwise)
+    pixels = (pixels + mr - 1) / mr * mr;
+  return pixels * (size_t) conv->taps;
+}
+
+static void
+plan_workspace (
+    const ForgeNode *node, Prepared *p, gboolean constant, size_t *n_floats)
+{
+  const ForgeConv *conv = &p->conv;
+  size_t at = 0;
+  if (!node->nhwc) {
+    p->in_at = at;
+    at += forge_align_up ((size_t) (conv->n * conv->in_pixels * conv->c) * 4);
+    p->out_at = at / 4;
+    at += forge_align_up ((size_t) (conv->n * conv->out_pixels * conv->o) * 4);
+  }
+  p->packed_at = at / 4;
+  if (!constant)
+    at += forge_align_up (p->packed_count * 4);
+  *n_floats = at / 4;
+}
+
+static gboolean
+prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
+{
+  const ForgeValue *w = forge_node_in (node, 1), *b = forge_node_in (node, 2);
+  g_autofree Prepared *p = g_new0 (Prepared, 1);
+  if (!forge_conv_parse (node, &p->conv, error))
+    return FALSE;
+  const ForgeConv *conv = &p->conv;
+  p->group_count = forge_pack_igemm_f32_count ((size_t) conv->group_o,
+      (size_t) conv->taps, (size_t) conv->group_c, forge_kernels ()->igemm_nr);
+  p->packed_count = conv->depthwise ? (size_t) (conv->c * (conv->taps + 1))
+                                    : p->group_count * (size_t) conv->groups;
+  gboolean constant = w->constant && (!b || b->constant);
+  size_t n_floats;
+  plan_workspace (node, p, constant, &n_floats);
+  if (constant) {
+    p->packed = forge_aligned_alloc0 (p->packed_count * sizeof (float));
+    if (!p->packed)
+      return forge_node_error (node, error, FORGE_ERROR_MEMORY,
+          "out of memory: %zu bytes of packed weights", p->packed_count * 4);
+    pack (p, w->constant->data, b ? b->constant->data : NULL, p->packed);
+    prepared->packed_bytes = p->packed_count * sizeof (float);
+  }
+  prepared->workspace_bytes = n_floats * sizeof (float);
+  prepared->backward_workspace_bytes =
+      MAX (forge_align_up (p->packed_count * sizeof (float)),
+          forge_conv_backward_bytes (node, conv));
+  prepared->algorithm = conv->depthwise ? "dwconv" : "igemm";
+  prepared->free = prepared_free;
+  prepared->data = g_steal_pointer (&p);
+  return TRUE;
+}
+
+static void
+bound_free (gpointer data)
+{
+  Bound *bound = data;
+  forge_aligned_free (bound->rows);
+  forge_aligned_free (bound->zero);
+  g_free (bound);
+}
+
+static const float *
+row_pointer (const Prepared *p, const float *in, const float *zero,
+    int64_t pixel, int64_t tap)
+{
+  const ForgeWindow *w = &p->conv.window;
+  int64_t at = forge_window_pixel (w, pixel / w->ow, pixel % w->ow, tap);
+  return at < 0 ? zero : in + at * p->conv.c;
+}
+
+/* Depthwise: rows[pixel][tap]. Else tiles of mr pixels: rows[tile][tap][m],
+ * the last tile filled up with its last pixel. */
+static void
+write_rows (const Prepared *p, const float *in, Bound *bound)
+{
+  int64_t mr = p->conv.depthwise ? 1 : (int64_t) forge_kernels ()->igemm_mr;
+  int64_t pixels = p->conv.out_pixels, taps = p->conv.taps;
+  const float **row = bound->rows;
+  for (int64_t first = 0; first < pixels; first += mr)
+    for (int64_t k = 0; k < taps; k++)
+      for (int64_t m = 0; m < mr; m++)
+        *row++ =
+            row_pointer (p, in, bound->zero, MIN (first + m, pixels - 1), k);
+}
+
+static gboolean
+bind (ForgeStep *step, GError **error)
+{
+  const Prepared *p = step->prepared->data;
+  const float *in = step->node->nhwc ? step->in[0]->data
+                                     : (float *) step->workspace + p->in_at;
+  Bound *bound = g_new0 (Bound, 1);
+  step->bound.data = bound;
+  step->bound.free = bound_free;
+  bound->zero = forge_aligned_alloc0 ((size_t) p->conv.c * sizeof (float));
+  bound->rows = forge_aligned_alloc (count_rows (&p->conv) * sizeof (float *));
+  if (!bound->zero || !bound->rows) {
+    g_clear_pointer (&step->bound.data, bound_free);
+    return forge_node_error (step->node, error, FORGE_ERROR_MEMORY,
+        "out of memory: %zu pointers", count_rows (&p->conv));
+  }
+  write_rows (p, in, bound);
+  return TRUE;
+}
+
+typedef struct {
+  const Prepared *p;
+  const Bound *bound;
+  const ForgeActivation *activation;
+  const float *weights;
+  float *out;
+  float min, max;
+  /* blocks of work */
+  int64_t pixel_blocks, out_blocks, block_out;
+} Job;
+
+static void
+activate_rows (const Job *job, float *out, size_t n_pixels, size_t n_out)
+{
+  if (!forge_op_activates_late (job->activation))
+    return;
+  for (size_t m = 0; m < n_pixels; m++)
+    forge_op_activate (
+        job->activation, n_out, out + m * (size_t) job->p->conv.o);
+}
+
+static void
+run_depthwise (void *data, int task)
+{
+  const Job *job = data;
+  const ForgeConv *conv = &job->p->conv;
+  int64_t n = task / job->pixel_blocks;
+  int64_t first = task % job->pixel_blocks * BLOCK_PIXELS;
+  size_t pixels = (size_t) MIN (BLOCK_PIXELS, conv->out_pixels - first);
+  float *out = job->out + (n * conv->out_pixels + first) * conv->o;
+  forge_kernels ()->dwconv_f32 (pixels, (size_t) conv->c, (size_t) conv->taps,
+      job->bound->rows + first * conv->taps, n * conv->in_pixels * conv->c,
+      job->bound->zero, job->weights, out, conv->o, job->min, job->max);
+  activate_rows (job, out, pixels, (size_t) conv->o);
+}
+
+/* One block of columns of one group, over one block of tiles. */
+static void
+run_product (void *data, int task)
+{
+  const Job *job = data;
+  const ForgeConv *conv = &job->p->conv;
+  const ForgeKernels *kernels = forge_kernels ();
+  int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
+  int64_t block = task % job->pixel_blocks;
+  int64_t rest = task / job->pixel_blocks;
+  int64_t o = rest % job->out_blocks * job->block_out;
+  int64_t g = rest / job->out_blocks % conv->groups;
+  int64_t n = rest / job->out_blocks / conv->groups;
+  size_t n_out = (size_t) MIN (job->block_out, conv->group_o - o);
+  const float *weights = job->weights + (size_t) g * job->p->group_count +
+                         o / nr * (conv->taps * conv->group_c + 1) * nr;
+  ptrdiff_t offset = n * conv->in_pixels * conv->c + g * conv->group_c;
+  int64_t end = MIN ((block + 1) * BLOCK_TILES * mr, conv->out_pixels);
+  for (int64_t m = block * BLOCK_TILES * mr; m < end; m += mr) {
+    size_t pixels = (size_t) MIN (mr, conv->out_pixels - m);
+    float *out =
+        job->out + (n * conv->out_pixels + m) * conv->o + g * conv->group_o + o;
+    kernels->igemm_f32 (pixels, n_out, (size_t) conv->group_c,
+        (size_t) conv->taps, job->bound->rows + m * conv->taps, offset,
+        job->bound->zero, weights, out, conv->o, NULL, 0, job->min, job->max);
+    activate_rows (job, out, pixels, n_out);
+  }
+}
+
+static void
+forward (const ForgeStep *step, Job *job)
+{
+  const ForgeConv *conv = &job->p->conv;
+  const ForgeKernels *kernels = forge_kernels ();
+  if (conv->n == 0 || conv->out_pixels == 0)
+    return;
+  if (conv->depthwise) {
+    job->pixel_blocks = (conv->out_pixels + BLOCK_PIXELS - 1) / BLOCK_PIXELS;
+    forge_pool_run (
+        step->threads, (int) (conv->n * job->pixel_blocks), run_depthwise, job);
+    return;
+  }
+  int64_t nr = (int64_t) kernels->igemm_nr;
+  int64_t tiles = BLOCK_TILES * (int64_t) kernels->igemm_mr;
+  int64_t panel_bytes = (conv->taps * conv->group_c + 1) * nr * 4;
+  job->block_out = MAX (1, BLOCK_WEIGHT_BYTES / panel_bytes) * nr;
+  job->out_blocks = (conv->group_o + job->block_out - 1) / job->block_out;
+  job->pixel_blocks = (conv->out_pixels + tiles - 1) / tiles;
+  forge_pool_run (step->threads,
+      (int) (conv->n * conv->groups * job->out_blocks * job->pixel_blocks),
+      run_product, job);
+}
+
+static const float *
+weights_of (const ForgeStep *step, const Prepared *p)
+{
+  if (p->packed && !step->training)
+    return p->packed;
+  float *packed = step->training ? step->backward_workspace
+                                 : (float *) step->workspace + p->packed_at;
+  const ForgeTensor *bias = step->n_in > 2 ? step->in[2] : NULL;
+  pack (p, step->in[1]->data, bias ? bias->data : NULL, packed);
+  return packed;
+}
+
+static void
+run (const ForgeStep *step)
+{
+  const Prepared *p = step->prepared->data;
+  const ForgeConv *conv = &p->conv;
+  float *workspace = step->workspace;
+  gboolean nhwc = step->node->nhwc;
+  Job job = { .p = p,
+    .bound = step->bound.data,
+    .activation = &step->node->activation,
+    .weights = weights_of (step, p),
+    .out = nhwc ? step->out[0]->data : workspace + p->out_at };
+  forge_op_clamp (job.activation, &job.min, &job.max);
+  if (!nhwc)
+    forge_op_swap_inner (step->threads, conv->n, conv->c, conv->in_pixels,
+        step->in[0]->data, workspace + p->in_at);
+  forward (step, &job);
+  if (!nhwc)
+    forge_op_swap_inner (step->threads, conv->n, conv->out_pixels, conv->o,
+        job.out, step->out[0]->data);
+}
+
+static int64_t
+flops (const ForgeNode *node)
+{
+  ForgeConv conv;
+  if (!forge_conv_parse (node, &conv, NULL))
+    return 0;
+  int64_t outputs = forge_shape_count (&forge_node_out (node, 0)->shape);
+  return MAX (outputs, 0) * (2 * conv.taps * conv.group_c + 1);
+}
+
+const ForgeOp forge_op_Conv = { .type = "Conv",
+  .domain = "",
+  .min_inputs = 2,
+  .max_inputs = 3,
+  .min_outputs = 1,
+  .max_outputs = 1,
+  .infer = infer,
+  .prepare = prepare,
+  .bind = bind,
+  .run = run,
+  .backward = forge_conv_backward,
+  .flops = flops };

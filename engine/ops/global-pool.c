@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * GlobalAveragePool and GlobalMaxPool: one value a channel.
+ * Source: ONNX operator specification, version 1. */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+#include "ops/op-util.h"
+
+/* [N, C, pixels], or [N, pixels, C] when nhwc. */
+typedef struct {
+  gboolean average, nhwc;
+  int64_t n, c, pixels;
+  const float *x;
+  float *y;
+} Pool;
+
+static gboolean
+is_average (const ForgeNode *node)
+{
+  return strcmp (node->op->type, "GlobalAveragePool") == 0;
+}
+
+static gboolean
+infer (ForgeNode *node, GError **error)
+{
+  if (!forge_op_need_float (node, 0, error))
+    return FALSE;
+  ForgeShape out = forge_node_in (node, 0)->shape;
+  int first = node->nhwc ? 1 : 2;
+  if (out.rank < 3)
+    return forge_op_need_rank (node, 0, 4, error);
+  for (int i = first; i < first + out.rank - 2; i++) {
+    if (out.dims[i] == 0)
+      return forge_node_error (
+          node, error, FORGE_ERROR_SHAPE, "the input has no pixels");
+    out.dims[i] = 1;
+  }
+  return forge_op_set_out (node, 0, FORGE_FLOAT32, &out, error);
+}
+
+static Pool
+pool_of (const ForgeStep *step)
+{
+  const ForgeShape *in = &step->in[0]->shape;
+  gboolean nhwc = step->node->nhwc;
+  int first = nhwc ? 1 : 2;
+  return (Pool) { .average = is_average (step->node),
+    .nhwc = nhwc,
+    .n = in->dims[0],
+    .c = in->dims[nhwc ? in->rank - 1 : 1],
+    .pixels = forge_op_volume (in, first, first + in->rank - 2),
+    .x = step->in[0]->data,
+    .y = step->out[0]->data };
+}
+
+static void
+image_nhwc (const Pool *pool, int64_t n)
+{
+  const ForgeKernels *kernels = forge_kernels ();
+  size_t c = (size_t) pool->c;
+  const float *x = pool->x + n * pool->pixels * pool->c;
+  float *y = pool->y + n * pool->c;
+  float scale = 1.0f / (float) pool->pixels;
+  memcpy (y, x, c * sizeof *y);
+  for (int64_t p = 1; p < pool->pixels; p++) {
+    x += c;
+    if (pool->average)
+      kernels->binary_f32 (FORGE_BINARY_ADD, c, y, 1, x, 1, y);
+    else
+      for (size_t i = 0; i < c; i++)
+        y[i] = x[i] > y[i] || isnan (x[i]) ? x[i] : y[i];
+  }
+  if (pool->average)
+    kernels->binary_f32 (FORGE_BINARY_MUL, c, y, 1, &scale, 0, y);
+}
+
+static void
+image_nchw (const Pool *pool, int64_t n)
+{
+  const float *x = pool->x + n * pool->pixels * pool->c;
+  for (int64_t c = 0; c < pool->c; c++, x += pool->pixels) {
+    float value = x[0];
+    for (int64_t p = 1; p < pool->pixels; p++)
+      if (pool->average)
+        value += x[p];
+      else if (x[p] > value || isnan (x[p]))
+        value = x[p];
+    pool->y[n * pool->c + c] =
+        pool->average ? value * (1.0f / (float) pool->pixels) : value;
+  }
+}
+
+static void
+run_images (void *data, size_t begin, size_t end)
+{
+  const Pool *pool = data;
+  for (size_t n = begin; n < end; n++)
+    if (pool->nhwc)
+      image_nhwc (pool, (int64_t) n);
+    else
+      image_nchw (pool, (int64_t) n);
+}
+
+static void
+run (const ForgeStep *step)
+{
+  Pool pool = pool_of (step);
+  forge_op_ranges (step->threads, (size_t) pool.n, 1, run_images, &pool);
+}
+
+/* An average spreads its gradient, a maximum hands it to the first largest. */
+static void
+channel_backward (
+    const Pool *pool, const float *x, float dy, int64_t step, float *dx)
+{
+  int64_t best = 0;
+  for (int64_t p = 0; p < pool->pixels; p++) {
+    dx[p * step] = pool->average ? dy / (float) pool->pixels : 0;
+    if (x[p * step] > x[best * step])
+      best = p;
+  }
+  if (!pool->average)
+    dx[best * step] = dy;
+}
+
+static void
+backward (const ForgeStep *step, const ForgeGradients *gradients)
+{
+  if (!gradients->d_in[0])
+    return;
+  Pool pool = pool_of (step);
+  float *dx = gradients->d_in[0]->data;
+  const float *dy = gradients->d_out[0]->data;
+  for (int64_t n = 0; n < pool.n; n++)
+    for (int64_t c = 0; c < pool.c; c++) {
+      int64_t at = n * pool.c * pool.pixels + (pool.nhwc ? c : c * pool.pixels);
+      channel_backward (&pool, pool.x + at, dy[n * pool.c + c],
+          pool.nhwc ? pool.c : 1, dx + at);
+    }
+}
+
+static int64_t
+flops (const ForgeNode *node)
+{
+  return MAX (0, forge_shape_count (&forge_node_in (node, 0)->shape));
+}
+
+const ForgeOp forge_op_GlobalAveragePool = { .type = "GlobalAveragePool",
+  .domain = "",
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .min_outputs = 1,
+  .max_outputs = 1,
+  .infer = infer,
+  .run = run,
+  .backward = backward,
+  .flops = flops };
+
+const ForgeOp forge_op_GlobalMaxPool = { .type = "GlobalMaxPool",
+  .domain = "",
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .min_outputs = 1,
+  .max_outputs = 1,
+  .infer = infer,
+  .run = run,
+  .backward = backward,
+  .flops = flops };
