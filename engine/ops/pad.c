@@ -64,7 +64,7 @@ infer (ForgeNode *node, GError **error)
   const ForgeValue *value = forge_node_in (node, 2);
   int64_t before[FORGE_MAX_DIMS], after[FORGE_MAX_DIMS];
   ForgeShape out = in->shape;
-  PadMode mode;
+  PadMode mode = PAD_CONSTANT;
   if (!read_mode (node, &mode, error) ||
       !read_pads (node, out.rank, before, after, error))
     return FALSE;
