@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Data sets: finds the source that a specification names, lets it list its
+ * pictures, and cuts training, validation and test parts where the source
+ * does not come with them. The cut is stratified (each class is shuffled and
+ * divided alone) and depends on the seed only, so that training and
+ * evaluation, in two processes, agree on it. */
+#include "train/data-source.h"
+
+#include <string.h>
+
+#include "base/rng.h"
+
+static const ForgeDataSource *const sources[] = { &forge_data_cifar10,
+  &forge_data_fashion_mnist };
+
+uint8_t *
+forge_dataset_append (ForgeDataset *dataset, const char *file_name,
+    const uint8_t *classes, uint32_t n_items, int width, int height,
+    GError **error)
+{
+  gsize n_old = dataset->items->len, size_bytes;
+  gsize picture_bytes = (gsize) width * (gsize) height * 3;
+  g_assert (
+      n_old == 0 || (dataset->width == width && dataset->height == height));
+  uint8_t *pixels = NULL;
+  if (g_size_checked_mul (&size_bytes, n_old + n_items, picture_bytes))
+    pixels = g_try_realloc (dataset->pixels, MAX (size_bytes, 1));
+  if (!pixels) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
+        "%s: no memory for %u pictures of %d x %d", file_name, n_items, width,
+        height);
+    return NULL;
+  }
+  dataset->pixels = pixels;
+  dataset->width = width;
+  dataset->height = height;
+  uint32_t file = dataset->files->len;
+  g_ptr_array_add (dataset->files, g_strdup (file_name));
+  for (uint32_t i = 0; i < n_items; i++) {
+    ForgeDataItem item = { classes[i], file, i };
+    g_array_append_val (dataset->items, item);
+  }
+  return pixels + n_old * picture_bytes;
+}
+
+void
+forge_dataset_set_labels (ForgeDataset *dataset, const char *const *labels)
+{
+  for (; *labels; labels++)
+    g_ptr_array_add (dataset->labels, g_strdup (*labels));
+}
+
+gboolean
+forge_data_read_file (
+    const char *path, char **bytes, gsize *size_bytes, GError **error)
+{
+  g_autoptr (GError) file_error = NULL;
+  if (g_file_get_contents (path, bytes, size_bytes, &file_error))
+    return TRUE;
+  gboolean absent =
+      g_error_matches (file_error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+  g_set_error (error, FORGE_ERROR,
+      absent ? FORGE_ERROR_NOT_FOUND : FORGE_ERROR_IO, "%s: %s", path,
+      absent ? "no such file" : file_error->message);
+  return FALSE;
+}
+
+/* Which part the item at place @rank of @n shuffled items of a class belongs
+ * to. Rounded, but a class of enough items is never left out of a part. */
+static ForgeSplit
+split_of_rank (ForgeDataCut cut, uint32_t rank, uint32_t n)
+{
+  guint n_parts = cut == FORGE_CUT_PARTS ? 2 : 1;
+  uint32_t tenth = n > n_parts ? MAX ((n + 5) / 10, 1) : 0;
+  if (rank < tenth)
+    return FORGE_SPLIT_VALIDATION;
+  if (cut == FORGE_CUT_PARTS && rank < 2 * tenth)
+    return FORGE_SPLIT_TEST;
+  return FORGE_SPLIT_TRAIN;
+}
+
+static void
+mark_class (const ForgeDataset *dataset, uint32_t class_id, ForgeSplit split,
+    uint64_t seed, gboolean *keep)
+{
+  g_autofree uint32_t *members = g_new (uint32_t, dataset->items->len);
+  uint32_t n = 0;
+  for (guint i = 0; i < dataset->items->len; i++)
+    if (g_array_index (dataset->items, ForgeDataItem, i).class_id == class_id)
+      members[n++] = i;
+  ForgeRng rng;
+  forge_rng_seed_at (&rng, seed, class_id);
+  forge_rng_shuffle (&rng, members, n);
+  for (uint32_t rank = 0; rank < n; rank++)
+    keep[members[rank]] = split_of_rank (dataset->cut, rank, n) == split;
+}
+
+static void
+cut_part (ForgeDataset *dataset, ForgeSplit split, uint64_t seed)
+{
+  g_autofree gboolean *keep = g_new0 (gboolean, dataset->items->len + 1);
+  for (guint c = 0; c < dataset->labels->len - 1; c++)
+    mark_class (dataset, c, split, seed, keep);
+  gsize picture_bytes = (gsize) dataset->width * (gsize) dataset->height * 3;
+  guint n_kept = 0;
+  for (guint i = 0; i < dataset->items->len; i++) {
+    if (!keep[i])
+      continue;
+    g_array_index (dataset->items, ForgeDataItem, n_kept) =
+        g_array_index (dataset->items, ForgeDataItem, i);
+    if (dataset->pixels)
+      memmove (dataset->pixels + n_kept * picture_bytes,
+          dataset->pixels + i * picture_bytes, picture_bytes);
+    n_kept++;
+  }
+  g_array_set_size (dataset->items, n_kept);
+  if (dataset->pixels)
+    dataset->pixels =
+        g_realloc (dataset->pixels, MAX (n_kept * picture_bytes, 1));
+}
+
+/* @folder as given, or below $FORGE_DATA. */
+static char *
+find_folder (const char *spec, const char *folder, GError **error)
+{
+  const char *root = g_getenv ("FORGE_DATA");
+  if (*folder && g_file_test (folder, G_FILE_TEST_IS_DIR))
+    return g_strdup (folder);
+  if (root && *root && !g_path_is_absolute (folder)) {
+    g_autofree char *below = g_build_filename (root, folder, NULL);
+    if (g_file_test (below, G_FILE_TEST_IS_DIR))
+      return g_steal_pointer (&below);
+  }
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_NOT_FOUND,
+      "data '%s': no folder '%s'%s%s", spec, folder,
+      g_path_is_absolute (folder) ? ""
+      : root                      ? ", nor below FORGE_DATA="
+                                  : "; FORGE_DATA is not set",
+      g_path_is_absolute (folder) || !root ? "" : root);
+  return NULL;
+}
+
+static gboolean
+is_scheme (const char *text, gsize length)
+{
+  for (gsize i = 0; i < length; i++)
+    if (!g_ascii_isalnum (text[i]) && text[i] != '-')
+      return FALSE;
+  return length > 0;
+}
+
+static const ForgeDataSource *
+find_source (const char *spec, const char **folder, GError **error)
+{
+  const char *colon = strchr (spec, ':');
+  *folder = spec;
+  if (!colon || !is_scheme (spec, (gsize) (colon - spec)) ||
+      g_file_test (spec, G_FILE_TEST_IS_DIR))
+    return &forge_data_folder;
+  *folder = colon + 1;
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    if (strlen (sources[i]->scheme) == (gsize) (colon - spec) &&
+        g_str_has_prefix (spec, sources[i]->scheme))
+      return sources[i];
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+      "data '%s': unknown scheme '%.*s', expected cifar10:DIR, "
+      "fashion-mnist:DIR or a folder of class folders",
+      spec, (int) (colon - spec), spec);
+  return NULL;
+}
+
+ForgeDataset *
+forge_dataset_open (
+    const char *spec, ForgeSplit split, uint64_t seed, GError **error)
+{
+  g_return_val_if_fail (spec, NULL);
+  const char *name;
+  const ForgeDataSource *source = find_source (spec, &name, error);
+  if (!source)
+    return NULL;
+  g_autofree char *folder = find_folder (spec, name, error);
+  if (!folder)
+    return NULL;
+  g_autoptr (ForgeDataset) dataset = g_new0 (ForgeDataset, 1);
+  dataset->labels = g_ptr_array_new_with_free_func (g_free);
+  dataset->files = g_ptr_array_new_with_free_func (g_free);
+  dataset->items = g_array_new (FALSE, FALSE, sizeof (ForgeDataItem));
+  if (!source->read (dataset, folder, split, error))
+    return NULL;
+  g_ptr_array_add (dataset->labels, NULL);
+  if (dataset->cut != FORGE_CUT_NONE)
+    cut_part (dataset, split, seed);
+  if (dataset->items->len == 0) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+        "data '%s': no pictures in this part", spec);
+    return NULL;
+  }
+  return g_steal_pointer (&dataset);
+}
+
+void
+forge_dataset_free (ForgeDataset *dataset)
+{
+  if (!dataset)
+    return;
+  g_ptr_array_unref (dataset->labels);
+  g_ptr_array_unref (dataset->files);
+  g_array_unref (dataset->items);
+  g_free (dataset->pixels);
+  g_free (dataset->hash);
+  g_free (dataset);
+}
+
+guint
+forge_dataset_get_n_items (const ForgeDataset *dataset)
+{
+  return dataset->items->len;
+}
+
+const char *const *
+forge_dataset_get_labels (const ForgeDataset *dataset)
+{
+  return (const char *const *) dataset->labels->pdata;
+}
+
+guint
+forge_dataset_get_n_classes (const ForgeDataset *dataset)
+{
+  return dataset->labels->len - 1;
+}
+
+static const ForgeDataItem *
+get_item (const ForgeDataset *dataset, guint index)
+{
+  g_assert (index < dataset->items->len);
+  return &g_array_index (dataset->items, ForgeDataItem, index);
+}
+
+guint
+forge_dataset_get_class (const ForgeDataset *dataset, guint index)
+{
+  return get_item (dataset, index)->class_id;
+}
+
+char *
+forge_dataset_describe_item (const ForgeDataset *dataset, guint index)
+{
+  const ForgeDataItem *item = get_item (dataset, index);
+  const char *file = g_ptr_array_index (dataset->files, item->file);
+  if (item->row == FORGE_DATA_WHOLE_FILE)
+    return g_strdup (file);
+  return g_strdup_printf ("%s[%u]", file, item->row);
+}
+
+ForgePicture *
+forge_dataset_load (const ForgeDataset *dataset, guint index, GError **error)
+{
+  const ForgeDataItem *item = get_item (dataset, index);
+  if (!dataset->pixels)
+    return forge_picture_load (
+        g_ptr_array_index (dataset->files, item->file), error);
+  gsize picture_bytes = (gsize) dataset->width * (gsize) dataset->height * 3;
+  ForgePicture *picture = g_new0 (ForgePicture, 1);
+  picture->width = dataset->width;
+  picture->height = dataset->height;
+  picture->data =
+      g_memdup2 (dataset->pixels + index * picture_bytes, picture_bytes);
+  return picture;
+}
+
+static void
+hash_u32 (GChecksum *sum, uint32_t value)
+{
+  uint8_t bytes[4] = { value, value >> 8, value >> 16, value >> 24 };
+  g_checksum_update (sum, bytes, sizeof bytes);
+}
+
+/* Labels with their final zero bytes, then class, width, height (32-bit
+ * little endian) and pixels of each item. A picture that does not decode has
+ * no pixels: its place is kept by a size of 0 x 0. */
+const char *
+forge_dataset_get_hash (ForgeDataset *dataset)
+{
+  if (dataset->hash)
+    return dataset->hash;
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  for (guint c = 0; c < dataset->labels->len - 1; c++) {
+    const char *label = g_ptr_array_index (dataset->labels, c);
+    g_checksum_update (
+        sum, (const guchar *) label, (gssize) strlen (label) + 1);
+  }
+  for (guint i = 0; i < dataset->items->len; i++) {
+    g_autoptr (ForgePicture) picture = forge_dataset_load (dataset, i, NULL);
+    hash_u32 (sum, forge_dataset_get_class (dataset, i));
+    hash_u32 (sum, picture ? (uint32_t) picture->width : 0);
+    hash_u32 (sum, picture ? (uint32_t) picture->height : 0);
+    if (picture)
+      g_checksum_update (
+          sum, picture->data, (gssize) picture->width * picture->height * 3);
+  }
+  dataset->hash = g_strdup (g_checksum_get_string (sum));
+  return dataset->hash;
+}
