@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Runs a model over a data set by the path that the element uses: picture,
+ * ForgeClassifier, probabilities. Each thread has a classifier of its own, so
+ * decoding and resizing are spread too; scores are kept by picture and summed
+ * in order, so that no figure depends on the number of threads. */
+#include "forge/evaluate.h"
+
+#include "base/pool.h"
+#include "forge/error.h"
+#include "train/score.h"
+
+#define BATCH 16
+/* Batches between two calls of the progress function, for each thread. */
+#define ROUND_BATCHES 8
+
+typedef struct {
+  ForgeDataset *dataset;
+  ForgeScore *scores;       /* one an item */
+  GAsyncQueue *classifiers; /* idle ones */
+  guint first, end;         /* items of this round */
+  GMutex lock;
+  GError *error; /* the first one: of a picture, or of the classifier */
+} Job;
+
+static void
+keep_error (Job *job, GError *error)
+{
+  g_mutex_lock (&job->lock);
+  if (job->error)
+    g_error_free (error);
+  else
+    job->error = error;
+  g_mutex_unlock (&job->lock);
+}
+
+static gboolean
+set_picture (const Job *job, ForgeClassifier *classifier, guint slot,
+    guint item, GError **error)
+{
+  g_autoptr (ForgePicture) picture =
+      forge_dataset_load (job->dataset, item, error);
+  if (!picture)
+    return FALSE;
+  ForgeFrame frame = forge_picture_frame (picture);
+  return forge_classifier_set_frame (classifier, slot, &frame, error);
+}
+
+static void
+evaluate_batch (void *user_data, int task)
+{
+  Job *job = user_data;
+  guint first = job->first + (guint) task * BATCH;
+  guint n = MIN (job->end - first, BATCH);
+  ForgeClassifier *classifier = g_async_queue_pop (job->classifiers);
+  gboolean ready[BATCH];
+  for (guint slot = 0; slot < n; slot++) {
+    GError *error = NULL;
+    ready[slot] = set_picture (job, classifier, slot, first + slot, &error);
+    if (!ready[slot])
+      keep_error (job, error);
+  }
+  forge_classifier_run (classifier);
+  guint n_classes = forge_classifier_get_n_classes (classifier);
+  for (guint slot = 0; slot < n; slot++)
+    if (ready[slot])
+      forge_score (&job->scores[first + slot],
+          forge_classifier_get_probabilities (classifier, slot), n_classes,
+          forge_dataset_get_class (job->dataset, first + slot));
+  g_async_queue_push (job->classifiers, classifier);
+}
+
+static gboolean
+make_classifiers (Job *job, ForgeModel *model, int threads, GError **error)
+{
+  const char *const *labels = forge_dataset_get_labels (job->dataset);
+  ForgeClassifierParams params = {
+    .threads = 1, .batch = BATCH, .labels = labels
+  };
+  guint n_classes = forge_dataset_get_n_classes (job->dataset);
+  if (forge_model_get_n_classes (model) != n_classes) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "model '%s' has %u classes, the data %u", forge_model_get_name (model),
+        forge_model_get_n_classes (model), n_classes);
+    return FALSE;
+  }
+  for (int i = 0; i < threads; i++) {
+    ForgeClassifier *classifier = forge_classifier_new (model, &params, error);
+    if (!classifier)
+      return FALSE;
+    g_async_queue_push (job->classifiers, classifier);
+  }
+  return TRUE;
+}
+
+static gboolean
+run_rounds (Job *job, int threads, ForgeProgressFunc progress,
+    gpointer user_data, GError **error)
+{
+  guint n_items = forge_dataset_get_n_items (job->dataset);
+  guint round_items = (guint) threads * BATCH * ROUND_BATCHES;
+  for (job->first = 0; job->first < n_items; job->first = job->end) {
+    job->end = job->first + MIN (round_items, n_items - job->first);
+    int n_tasks = (int) ((job->end - job->first + BATCH - 1) / BATCH);
+    forge_pool_run (threads, n_tasks, evaluate_batch, job);
+    if (progress && !progress (job->end, n_items, user_data)) {
+      g_set_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED,
+          "evaluation stopped after %u of %u pictures", job->end, n_items);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static ForgeEvaluation *
+sum_up (Job *job, double seconds, GError **error)
+{
+  guint n_items = forge_dataset_get_n_items (job->dataset);
+  ForgeEvaluation *evaluation =
+      forge_evaluation_new_from_scores (forge_dataset_get_labels (job->dataset),
+          forge_dataset_get_n_classes (job->dataset), job->scores, n_items);
+  evaluation->seconds = seconds;
+  if (evaluation->n_items > 0)
+    return evaluation;
+  forge_evaluation_free (evaluation);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+      "none of %u pictures could be read: %s", n_items, job->error->message);
+  return NULL;
+}
+
+ForgeEvaluation *
+forge_evaluate (ForgeModel *model, ForgeDataset *dataset, int threads,
+    ForgeProgressFunc progress, gpointer user_data, GError **error)
+{
+  g_return_val_if_fail (model && dataset, NULL);
+  threads = forge_pool_threads (threads);
+  Job job = { .dataset = dataset,
+    .scores = g_new0 (ForgeScore, forge_dataset_get_n_items (dataset)),
+    .classifiers =
+        g_async_queue_new_full ((GDestroyNotify) forge_classifier_free) };
+  g_mutex_init (&job.lock);
+  gint64 start_us = g_get_monotonic_time ();
+  ForgeEvaluation *evaluation = NULL;
+  if (make_classifiers (&job, model, threads, error) &&
+      run_rounds (&job, threads, progress, user_data, error))
+    evaluation = sum_up (
+        &job, (double) (g_get_monotonic_time () - start_us) / 1e6, error);
+  g_mutex_clear (&job.lock);
+  g_clear_error (&job.error);
+  g_async_queue_unref (job.classifiers);
+  g_free (job.scores);
+  return evaluation;
+}

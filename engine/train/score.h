@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What one prediction is worth: the step between probabilities and the
+ * figures of a ForgeEvaluation. */
+#pragma once
+
+#include "forge/evaluate.h"
+
+typedef struct {
+  uint32_t truth, top; /* classes */
+  uint32_t rank;       /* of the truth: 0 = it is the top class */
+  float confidence;    /* probability of the top class */
+  float p_truth;       /* probability of the truth */
+  gboolean seen;       /* FALSE: the picture did not decode */
+} ForgeScore;
+
+/* @probabilities: float32 [n_classes]. Ties go to the lower class. */
+void forge_score (ForgeScore *score, const float *probabilities,
+    guint n_classes, uint32_t truth);
+ForgeEvaluation *forge_evaluation_new_from_scores (const char *const *labels,
+    guint n_classes, const ForgeScore *scores, size_t n_scores);
