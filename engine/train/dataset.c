@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "image/picture.h"
 
 static const ForgeDataSource *const sources[] = { &forge_data_cifar10,
   &forge_data_fashion_mnist };
@@ -261,11 +262,11 @@ forge_dataset_load (const ForgeDataset *dataset, guint index, GError **error)
     return forge_picture_load (
         g_ptr_array_index (dataset->files, item->file), error);
   gsize picture_bytes = (gsize) dataset->width * (gsize) dataset->height * 3;
-  ForgePicture *picture = g_new0 (ForgePicture, 1);
-  picture->width = dataset->width;
-  picture->height = dataset->height;
-  picture->data =
-      g_memdup2 (dataset->pixels + index * picture_bytes, picture_bytes);
+  ForgePicture *picture = forge_picture_new (
+      (uint64_t) dataset->width, (uint64_t) dataset->height, "picture", error);
+  if (picture)
+    memcpy (
+        picture->data, dataset->pixels + index * picture_bytes, picture_bytes);
   return picture;
 }
 
