@@ -11,10 +11,14 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 #define SIDE 32
 #define PIXELS (SIDE * SIDE)
 #define RECORD_BYTES (1 + 3 * PIXELS)
 #define N_CLASSES 10
+/* Official batches have 30,730,000. */
+#define MAX_FILE_BYTES ((size_t) 1 << 31)
 
 static const char *const class_names[] = { "airplane", "automobile", "bird",
   "cat", "deer", "dog", "frog", "horse", "ship", "truck", NULL };
@@ -37,9 +41,10 @@ read_binary (ForgeDataset *dataset, const char *folder, const char *batch,
 {
   g_autofree char *file = g_strconcat (batch, ".bin", NULL);
   g_autofree char *path = g_build_filename (folder, file, NULL);
-  g_autofree char *bytes = NULL;
-  gsize size_bytes;
-  if (!forge_data_read_file (path, &bytes, &size_bytes, error))
+  size_t size_bytes;
+  g_autofree uint8_t *bytes =
+      forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error);
+  if (!bytes)
     return FALSE;
   if (size_bytes == 0 || size_bytes % RECORD_BYTES) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
@@ -48,10 +53,10 @@ read_binary (ForgeDataset *dataset, const char *folder, const char *batch,
         path, RECORD_BYTES, size_bytes);
     return FALSE;
   }
-  uint32_t n = (uint32_t) MIN (size_bytes / RECORD_BYTES, UINT32_MAX);
+  uint32_t n = (uint32_t) (size_bytes / RECORD_BYTES);
   g_autofree uint8_t *classes = g_malloc (n);
   for (uint32_t i = 0; i < n; i++) {
-    classes[i] = (uint8_t) bytes[(gsize) i * RECORD_BYTES];
+    classes[i] = bytes[(gsize) i * RECORD_BYTES];
     if (classes[i] >= N_CLASSES) {
       g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
           "%s: record %u: expected a class of 0 to 9, found %u; is this "
@@ -65,8 +70,8 @@ read_binary (ForgeDataset *dataset, const char *folder, const char *batch,
   if (!out)
     return FALSE;
   for (uint32_t i = 0; i < n; i++)
-    interleave ((const uint8_t *) bytes + (gsize) i * RECORD_BYTES + 1,
-        out + (gsize) i * 3 * PIXELS);
+    interleave (
+        bytes + (gsize) i * RECORD_BYTES + 1, out + (gsize) i * 3 * PIXELS);
   return TRUE;
 }
 
@@ -74,9 +79,10 @@ read_binary (ForgeDataset *dataset, const char *folder, const char *batch,
 static GByteArray *
 read_classes (const char *path, GError **error)
 {
-  g_autofree char *text = NULL;
-  gsize size_bytes;
-  if (!forge_data_read_file (path, &text, &size_bytes, error))
+  size_t size_bytes;
+  g_autofree char *text =
+      forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error);
+  if (!text)
     return NULL;
   g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (GError) parse_error = NULL;

@@ -54,6 +54,3 @@ uint8_t *forge_dataset_append (ForgeDataset *dataset, const char *file_name,
     GError **error);
 void forge_dataset_set_labels (
     ForgeDataset *dataset, const char *const *labels);
-/* The bytes of a file; FORGE_ERROR_NOT_FOUND or FORGE_ERROR_IO naming it. */
-gboolean forge_data_read_file (
-    const char *path, char **bytes, gsize *size_bytes, GError **error);

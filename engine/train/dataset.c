@@ -52,21 +52,6 @@ forge_dataset_set_labels (ForgeDataset *dataset, const char *const *labels)
     g_ptr_array_add (dataset->labels, g_strdup (*labels));
 }
 
-gboolean
-forge_data_read_file (
-    const char *path, char **bytes, gsize *size_bytes, GError **error)
-{
-  g_autoptr (GError) file_error = NULL;
-  if (g_file_get_contents (path, bytes, size_bytes, &file_error))
-    return TRUE;
-  gboolean absent =
-      g_error_matches (file_error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-  g_set_error (error, FORGE_ERROR,
-      absent ? FORGE_ERROR_NOT_FOUND : FORGE_ERROR_IO, "%s: %s", path,
-      absent ? "no such file" : file_error->message);
-  return FALSE;
-}
-
 /* Which part the item at place @rank of @n shuffled items of a class belongs
  * to. Rounded, but a class of enough items is never left out of a part. */
 static ForgeSplit
