@@ -7,9 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/cpu.h"
+#include "base/json.h"
 #include "base/pool.h"
 #include "base/reader.h"
 #include "base/rng.h"
+#include "forge/error.h"
 #include "forge/stats.h"
 
 typedef struct {
@@ -139,6 +141,36 @@ absurd_allocation_fails_quietly (void)
   g_assert_null (forge_aligned_alloc (SIZE_MAX / 2));
 }
 
+static void
+json_is_bounded_and_typed (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonNode) node = forge_json_parse (
+      "{\"a\": 3, \"b\": [\"x\", 7], \"c\": 1.5, \"d\": true}", -1, "t",
+      &error);
+  g_assert_no_error (error);
+  JsonObject *object = json_node_get_object (node);
+  g_assert_cmpint (forge_json_int (object, "a", 0), ==, 3);
+  g_assert_cmpint (forge_json_int (object, "c", -1), ==, -1);
+  g_assert_cmpfloat (forge_json_double (object, "a", 0), ==, 3);
+  g_assert_true (forge_json_bool (object, "d", FALSE));
+  g_assert_null (forge_json_string (object, "missing"));
+  JsonArray *array = forge_json_array (object, "b");
+  g_assert_cmpstr (forge_json_string_at (array, 0), ==, "x");
+  g_assert_cmpint (forge_json_int_at (array, 1, 0), ==, 7);
+  g_assert_cmpint (forge_json_int_at (array, 2, -5), ==, -5);
+
+  g_autofree char *deep = g_strnfill (100000, '[');
+  g_assert_null (forge_json_parse (deep, -1, "deep", &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
+  g_clear_error (&error);
+  g_assert_null (forge_json_parse ("{\"a\":", -1, "cut", &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
+  g_clear_error (&error);
+  g_assert_null (forge_json_parse ("\"\xff\"", -1, "latin", &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -157,5 +189,7 @@ main (int argc, char **argv)
       "/base/cpu_has_at_least_the_reference", cpu_has_at_least_the_reference);
   g_test_add_func (
       "/base/absurd_allocation_fails_quietly", absurd_allocation_fails_quietly);
+  g_test_add_func (
+      "/base/json_is_bounded_and_typed", json_is_bounded_and_typed);
   return g_test_run ();
 }
