@@ -7,6 +7,7 @@
  * does no work for rows or vectors it does not have.
  * Source: Dukhan, "The Indirect Convolution Algorithm", 2019; tile shape
  * after Goto and van de Geijn, ACM TOMS 34 (2008). */
+#include "kernels/simd/simd.h"
 
 typedef struct {
   size_t n_channels;
@@ -22,8 +23,6 @@ typedef struct {
 /* How far ahead the panel is fetched: it comes from L2, the rows from L1. */
 enum { PREFETCH_ELEMS = 12 * IGEMM_NR };
 
-#define ALWAYS_INLINE inline __attribute__ ((always_inline))
-
 static ALWAYS_INLINE void
 accumulate (const Job *job, const size_t mr, const size_t nv,
     const float *weights, vf sum[IGEMM_MR][2])
@@ -33,7 +32,7 @@ accumulate (const Job *job, const size_t mr, const size_t nv,
     const float *a[IGEMM_MR];
 #pragma GCC unroll 16
     for (size_t m = 0; m < mr; m++)
-      a[m] = rows[m] == job->zero ? rows[m] : rows[m] + job->offset_elems;
+      a[m] = row_at (rows[m], job->zero, job->offset_elems);
     for (size_t c = 0; c < job->n_channels; c++, weights += IGEMM_NR) {
       vf w[2];
 #pragma GCC unroll 2
@@ -94,8 +93,9 @@ tile_any (const Job *job, size_t mr, const size_t nv, const float *weights,
     return;
   switch (mr) {
     ROWS (1)
-    ROWS (2) ROWS (3) ROWS (4) ROWS (5) ROWS (6) ROWS (7) ROWS (8) ROWS (9)
-        ROWS (10) ROWS (11) ROWS (12) ROWS (13) ROWS (14)
+    ROWS (2)
+    ROWS (3) ROWS (4) ROWS (5) ROWS (6) ROWS (7) ROWS (8) ROWS (9) ROWS (10)
+        ROWS (11) ROWS (12) ROWS (13) ROWS (14)
   }
 #undef ROWS
 }

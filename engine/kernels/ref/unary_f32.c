@@ -20,7 +20,7 @@ apply (ForgeUnary op, float x, float alpha, float beta)
   case FORGE_UNARY_HARD_SIGMOID:
     return clamp_f32 (alpha * x + beta, 0, 1);
   case FORGE_UNARY_HARD_SWISH:
-    return x * clamp_f32 (x / 6 + 0.5f, 0, 1);
+    return x * clamp_f32 (x * (1.0f / 6) + 0.5f, 0, 1);
   case FORGE_UNARY_TANH:
     return tanhf (x);
   case FORGE_UNARY_EXP:

@@ -102,3 +102,137 @@ vf_max_nan (vf a, vf b)
   vf b_is_nan = _mm256_cmp_ps (b, b, _CMP_UNORD_Q);
   return _mm256_blendv_ps (_mm256_max_ps (b, a), b, b_is_nan);
 }
+
+/* Lanes from n on become 0. */
+static inline vf
+vf_keep_n (vf x, size_t n)
+{
+  return _mm256_and_ps (x, _mm256_castsi256_ps (vf_first (n)));
+}
+
+/* The larger; a NaN in x is dropped, best is a number. */
+static inline vf
+vf_max_number (vf best, vf x)
+{
+  return _mm256_max_ps (x, best);
+}
+
+static inline float
+vf_reduce_max (vf x)
+{
+  __m128 y =
+      _mm_max_ps (_mm256_castps256_ps128 (x), _mm256_extractf128_ps (x, 1));
+  y = _mm_max_ps (y, _mm_movehl_ps (y, y));
+  return _mm_cvtss_f32 (_mm_max_ss (y, _mm_movehdup_ps (y)));
+}
+
+static inline float
+vf_reduce_add (vf x)
+{
+  __m128 y =
+      _mm_add_ps (_mm256_castps256_ps128 (x), _mm256_extractf128_ps (x, 1));
+  y = _mm_add_ps (y, _mm_movehl_ps (y, y));
+  return _mm_cvtss_f32 (_mm_add_ss (y, _mm_movehdup_ps (y)));
+}
+
+/* a < b ? x : y, lane by lane. */
+static inline vf
+vf_select_less (vf a, vf b, vf x, vf y)
+{
+  return _mm256_blendv_ps (y, x, _mm256_cmp_ps (a, b, _CMP_LT_OQ));
+}
+
+static inline vf
+vf_abs (vf x)
+{
+  return _mm256_andnot_ps (_mm256_set1_ps (-0.0f), x);
+}
+
+/* |magnitude| with the sign bit of sign. */
+static inline vf
+vf_with_sign (vf magnitude, vf sign)
+{
+  const __m256 bit = _mm256_set1_ps (-0.0f);
+  return _mm256_or_ps (
+      _mm256_andnot_ps (bit, magnitude), _mm256_and_ps (bit, sign));
+}
+
+/* To the nearest whole number. */
+static inline vf
+vf_round (vf x)
+{
+  return _mm256_round_ps (x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+static inline vf
+vf_power2 (__m256i n)
+{
+  return _mm256_castsi256_ps (
+      _mm256_slli_epi32 (_mm256_add_epi32 (n, _mm256_set1_epi32 (127)), 23));
+}
+
+/* x * 2^n for whole n in [-252, 254]: in two steps, so that subnormal results
+ * come out right. */
+static inline vf
+vf_scale2 (vf x, vf n)
+{
+  const __m256i whole = _mm256_cvtps_epi32 (n);
+  const __m256i half = _mm256_srai_epi32 (whole, 1);
+  x = _mm256_mul_ps (x, vf_power2 (half));
+  return _mm256_mul_ps (x, vf_power2 (_mm256_sub_epi32 (whole, half)));
+}
+
+static inline vf
+vf_from_u8 (const uint8_t *p)
+{
+  const __m128i bytes = _mm_loadl_epi64 ((const __m128i *) p);
+  return _mm256_cvtepi32_ps (_mm256_cvtepu8_epi32 (bytes));
+}
+
+/* 16 lanes of int16, and the int32 sums of products of two such. */
+#define VS_WIDTH 16
+
+typedef __m256i vs;
+
+typedef struct {
+  __m256i lo, hi;
+} vsum;
+
+static inline vs
+vs_zero (void)
+{
+  return _mm256_setzero_si256 ();
+}
+
+static inline vs
+vs_from_u8 (const uint8_t *p)
+{
+  return _mm256_cvtepu8_epi16 (_mm_loadu_si128 ((const __m128i *) p));
+}
+
+static inline vsum
+vsum_splat (int32_t x)
+{
+  return (vsum) { _mm256_set1_epi32 (x), _mm256_set1_epi32 (x) };
+}
+
+/* sum + a * wa + b * wb. */
+static inline vsum
+vsum_madd2 (vsum sum, vs a, int16_t wa, vs b, int16_t wb)
+{
+  const __m256i w = _mm256_set1_epi32 (
+      (int32_t) ((uint32_t) (uint16_t) wa | (uint32_t) (uint16_t) wb << 16));
+  const __m256i lo = _mm256_madd_epi16 (_mm256_unpacklo_epi16 (a, b), w);
+  const __m256i hi = _mm256_madd_epi16 (_mm256_unpackhi_epi16 (a, b), w);
+  return (
+      vsum) { _mm256_add_epi32 (sum.lo, lo), _mm256_add_epi32 (sum.hi, hi) };
+}
+
+/* sum >> 7, saturated. */
+static inline void
+vsum_store_shifted7 (int16_t *p, vsum sum)
+{
+  const __m256i packed = _mm256_packs_epi32 (
+      _mm256_srai_epi32 (sum.lo, 7), _mm256_srai_epi32 (sum.hi, 7));
+  _mm256_storeu_si256 ((__m256i *) p, packed);
+}

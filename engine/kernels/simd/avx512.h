@@ -100,3 +100,119 @@ vf_max_nan (vf a, vf b)
   __mmask16 b_is_nan = _mm512_cmp_ps_mask (b, b, _CMP_UNORD_Q);
   return _mm512_mask_mov_ps (_mm512_max_ps (b, a), b_is_nan, b);
 }
+
+/* Lanes from n on become 0. */
+static inline vf
+vf_keep_n (vf x, size_t n)
+{
+  return _mm512_maskz_mov_ps (vf_first (n), x);
+}
+
+/* The larger; a NaN in x is dropped, best is a number. */
+static inline vf
+vf_max_number (vf best, vf x)
+{
+  return _mm512_max_ps (x, best);
+}
+
+static inline float
+vf_reduce_max (vf x)
+{
+  return _mm512_reduce_max_ps (x);
+}
+
+static inline float
+vf_reduce_add (vf x)
+{
+  return _mm512_reduce_add_ps (x);
+}
+
+/* a < b ? x : y, lane by lane. */
+static inline vf
+vf_select_less (vf a, vf b, vf x, vf y)
+{
+  return _mm512_mask_mov_ps (y, _mm512_cmp_ps_mask (a, b, _CMP_LT_OQ), x);
+}
+
+static inline vf
+vf_abs (vf x)
+{
+  return _mm512_abs_ps (x);
+}
+
+/* |magnitude| with the sign bit of sign. */
+static inline vf
+vf_with_sign (vf magnitude, vf sign)
+{
+  const __m512 bit = _mm512_set1_ps (-0.0f);
+  return _mm512_or_ps (
+      _mm512_andnot_ps (bit, magnitude), _mm512_and_ps (bit, sign));
+}
+
+/* To the nearest whole number. */
+static inline vf
+vf_round (vf x)
+{
+  return _mm512_roundscale_ps (x, _MM_FROUND_TO_NEAREST_INT);
+}
+
+/* x * 2^n for whole n, with one rounding where the result is subnormal. */
+static inline vf
+vf_scale2 (vf x, vf n)
+{
+  return _mm512_scalef_ps (x, n);
+}
+
+static inline vf
+vf_from_u8 (const uint8_t *p)
+{
+  const __m128i bytes = _mm_loadu_si128 ((const __m128i *) p);
+  return _mm512_cvtepi32_ps (_mm512_cvtepu8_epi32 (bytes));
+}
+
+/* 32 lanes of int16, and the int32 sums of products of two such. */
+#define VS_WIDTH 32
+
+typedef __m512i vs;
+
+typedef struct {
+  __m512i lo, hi;
+} vsum;
+
+static inline vs
+vs_zero (void)
+{
+  return _mm512_setzero_si512 ();
+}
+
+static inline vs
+vs_from_u8 (const uint8_t *p)
+{
+  return _mm512_cvtepu8_epi16 (_mm256_loadu_si256 ((const __m256i *) p));
+}
+
+static inline vsum
+vsum_splat (int32_t x)
+{
+  return (vsum) { _mm512_set1_epi32 (x), _mm512_set1_epi32 (x) };
+}
+
+/* sum + a * wa + b * wb. */
+static inline vsum
+vsum_madd2 (vsum sum, vs a, int16_t wa, vs b, int16_t wb)
+{
+  const __m512i w = _mm512_set1_epi32 (
+      (int32_t) ((uint32_t) (uint16_t) wa | (uint32_t) (uint16_t) wb << 16));
+  const __m512i lo = _mm512_madd_epi16 (_mm512_unpacklo_epi16 (a, b), w);
+  const __m512i hi = _mm512_madd_epi16 (_mm512_unpackhi_epi16 (a, b), w);
+  return (
+      vsum) { _mm512_add_epi32 (sum.lo, lo), _mm512_add_epi32 (sum.hi, hi) };
+}
+
+/* sum >> 7, saturated. */
+static inline void
+vsum_store_shifted7 (int16_t *p, vsum sum)
+{
+  _mm512_storeu_si512 (p, _mm512_packs_epi32 (_mm512_srai_epi32 (sum.lo, 7),
+                              _mm512_srai_epi32 (sum.hi, 7)));
+}
