@@ -8,10 +8,10 @@
  * Source: https://www.cs.toronto.edu/~kriz/cifar.html */
 #include "train/data-source.h"
 
-#include <json-glib/json-glib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 
 #define SIDE 32
 #define PIXELS (SIDE * SIDE)
@@ -84,25 +84,16 @@ read_classes (const char *path, GError **error)
       forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error);
   if (!text)
     return NULL;
-  g_autoptr (JsonParser) parser = json_parser_new ();
-  g_autoptr (GError) parse_error = NULL;
-  if (!json_parser_load_from_data (
-          parser, text, (gssize) size_bytes, &parse_error)) {
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT, "%s: %s", path,
-        parse_error->message);
+  g_autoptr (JsonNode) root =
+      forge_json_parse (text, (gssize) size_bytes, path, error);
+  if (!root)
     return NULL;
-  }
-  JsonNode *root = json_parser_get_root (parser);
+  JsonArray *list =
+      JSON_NODE_HOLDS_ARRAY (root) ? json_node_get_array (root) : NULL;
   g_autoptr (GByteArray) classes = g_byte_array_new ();
-  guint n = 0;
-  if (root && JSON_NODE_HOLDS_ARRAY (root))
-    n = json_array_get_length (json_node_get_array (root));
+  guint n = list ? json_array_get_length (list) : 0;
   for (guint i = 0; i < n; i++) {
-    JsonNode *node = json_array_get_element (json_node_get_array (root), i);
-    gint64 value = JSON_NODE_HOLDS_VALUE (node) &&
-                           json_node_get_value_type (node) == G_TYPE_INT64
-                       ? json_node_get_int (node)
-                       : -1;
+    gint64 value = forge_json_int_at (list, i, -1);
     if (value < 0 || value >= N_CLASSES) {
       g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
           "%s: entry %u: expected a class of 0 to 9", path, i);

@@ -250,7 +250,7 @@ damaged_sheets_are_refused (void)
   } cases[] = { { "[0,1,2", "test_lables.json" }, { "[0,1]", "2 classes left" },
     { "[0,1,2,3]", "4 classes for 3" }, { "[0,1,10]", "entry 2" },
     { "[0,1,\"x\"]", "entry 2" }, { "[0,1,[2]]", "entry 2" },
-    { "{\"a\":1}", "0 classes left" }, { "", "0 classes left" } };
+    { "{\"a\":1}", "0 classes left" }, { "", "empty" } };
   char *folder = fixture_folder ();
   write_sheet (folder, "test_batch", 0, 3);
   assert_refused ("cifar10:", folder, FORGE_SPLIT_TEST, FORGE_ERROR_NOT_FOUND,
