@@ -25,10 +25,15 @@ typedef struct {
   ForgeTensor *gradient; /* same shape; overwritten by every backward */
 } ForgeParameter;
 
-/* TRUE when input @index of @node is one that training changes: float32, not
- * a scalar, a weight, bias, scale or shift by its place in the operator.
- * forge_model_count_parameters counts by the same rule. */
-gboolean forge_node_is_parameter (const ForgeNode *node, guint index);
+/* What a constant input of a node is to training, by its place in the
+ * operator and its type: only float constants that are not scalars count. */
+typedef enum {
+  FORGE_ROLE_NONE,
+  FORGE_ROLE_TRAINED,   /* weight, bias, scale, shift */
+  FORGE_ROLE_STATISTIC, /* running mean and variance of batch normalisation */
+} ForgeRole;
+
+ForgeRole forge_node_input_role (const ForgeNode *node, guint index);
 
 /**
  * forge_executor_new:
@@ -36,8 +41,8 @@ gboolean forge_node_is_parameter (const ForgeNode *node, guint index);
  * @batch: bound to the unknown leading extents, >= 1
  * @threads: for one run; 0 = all the process may use
  * @training: steps run with training set, and gradients are planned. FALSE
- *   plans and runs as a session does, of weights as they are at every
- *   forward: for validation between epochs
+ *   is for validation between epochs: as a session, but of the weights as
+ *   they are at every forward
  * @error: return location
  *
  * Errors: FORGE_ERROR_UNSUPPORTED naming the node when an operator on the way

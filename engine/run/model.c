@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A model is a graph, what its file says about it, and the plans made of it
+ * so far. Models of unchanged files are found again in model-cache.c. */
+#include "run/model.h"
+
+#include <string.h>
+
+#include "run/executor.h"
+#include "run/model-cache.h"
+
+struct _ForgeModel {
+  gint ref_count;
+  char *path;
+  ForgeGraph *graph;
+  ForgeModelInfo *info;
+  GMutex lock;
+  GHashTable *plans; /* batch -> ForgePlan*; under the lock */
+};
+
+static void
+model_free (ForgeModel *model)
+{
+  g_clear_pointer (&model->plans, g_hash_table_unref);
+  forge_graph_free (model->graph);
+  if (model->info)
+    forge_model_info_free (model->info);
+  g_mutex_clear (&model->lock);
+  g_free (model->path);
+  g_free (model);
+}
+
+/* Takes @graph. @path may be NULL: nothing beside the graph is looked at. */
+static ForgeModel *
+model_new (
+    ForgeGraph *graph, const char *name, const char *path, GError **error)
+{
+  ForgeModel *model = g_new0 (ForgeModel, 1);
+  model->ref_count = 1;
+  model->path = g_strdup (name);
+  model->graph = graph;
+  g_mutex_init (&model->lock);
+  model->plans = g_hash_table_new_full (
+      NULL, NULL, NULL, (GDestroyNotify) forge_plan_unref);
+  if (graph->inputs->len == 0 || graph->outputs->len == 0)
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+        "%s: expected a network with inputs and outputs, found %u and %u", name,
+        graph->inputs->len, graph->outputs->len);
+  else
+    model->info = forge_model_info_read (graph, path, error);
+  if (model->info)
+    return model;
+  model_free (model);
+  return NULL;
+}
+
+ForgeModel *
+forge_model_new_from_graph (ForgeGraph *graph, const char *name, GError **error)
+{
+  return model_new (graph, name, NULL, error);
+}
+
+ForgeModel *
+forge_model_load_bytes (
+    const void *bytes, gsize size_bytes, const char *name, GError **error)
+{
+  g_return_val_if_fail (bytes || size_bytes == 0, NULL);
+  if (!name)
+    name = "model";
+  ForgeSource source = { .name = name };
+  ForgeGraph *graph =
+      forge_format_read_bytes (bytes, size_bytes, &source, error);
+  return graph ? model_new (graph, name, NULL, error) : NULL;
+}
+
+static ForgeModel *
+load_embedded (GError **error)
+{
+  const uint8_t *bytes;
+  size_t size_bytes;
+  forge_embedded_model (&bytes, &size_bytes);
+  return forge_model_load_bytes (
+      bytes, size_bytes, FORGE_MODEL_EMBEDDED, error);
+}
+
+static ForgeModel *
+load_file (const char *path, GError **error)
+{
+  ForgeGraph *graph = forge_format_read_file (path, error);
+  return graph ? model_new (graph, path, path, error) : NULL;
+}
+
+ForgeModel *
+forge_model_load (const char *path, GError **error)
+{
+  g_return_val_if_fail (path, NULL);
+  g_autofree char *key = forge_model_cache_key (path);
+  ForgeModel *model = key ? forge_model_cache_find (key) : NULL;
+  if (model)
+    return model;
+  model = g_str_equal (path, FORGE_MODEL_EMBEDDED) ? load_embedded (error)
+                                                   : load_file (path, error);
+  /* A file that changed under the reader is not remembered. */
+  g_autofree char *key_after = forge_model_cache_key (path);
+  if (!model || !key || g_strcmp0 (key, key_after) != 0)
+    return model;
+  return forge_model_cache_add (key, model);
+}
+
+ForgeModel *
+forge_model_ref (ForgeModel *model)
+{
+  g_return_val_if_fail (model, NULL);
+  g_atomic_int_inc (&model->ref_count);
+  return model;
+}
+
+void
+forge_model_unref (ForgeModel *model)
+{
+  if (model && forge_model_cache_release (model, &model->ref_count))
+    model_free (model);
+}
+
+const ForgeGraph *
+forge_model_get_graph (const ForgeModel *model)
+{
+  return model->graph;
+}
+
+/* The lock is held while planning, so that two sessions opened at once do
+ * not pack the same weights twice. */
+ForgePlan *
+forge_model_plan (ForgeModel *model, int batch, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&model->lock);
+  ForgePlan *plan = g_hash_table_lookup (model->plans, GINT_TO_POINTER (batch));
+  if (!plan) {
+    plan = forge_plan_new (model->graph, FORGE_PLAN_INFERENCE, batch, error);
+    if (!plan)
+      return NULL;
+    g_hash_table_insert (model->plans, GINT_TO_POINTER (batch), plan);
+  }
+  return forge_plan_ref (plan);
+}
+
+const char *
+forge_model_get_name (const ForgeModel *model)
+{
+  return model->info->name;
+}
+
+const char *
+forge_model_get_version (const ForgeModel *model)
+{
+  return model->info->version ? model->info->version : "";
+}
+
+const char *
+forge_model_get_path (const ForgeModel *model)
+{
+  return model->path;
+}
+
+const char *const *
+forge_model_get_labels (const ForgeModel *model)
+{
+  return (const char *const *) model->info->labels;
+}
+
+guint
+forge_model_get_n_classes (const ForgeModel *model)
+{
+  return model->info->n_classes;
+}
+
+gboolean
+forge_model_has_probabilities (const ForgeModel *model)
+{
+  return model->info->has_probabilities;
+}
+
+const ForgePreprocess *
+forge_model_get_preprocess (const ForgeModel *model)
+{
+  return &model->info->preprocess;
+}
+
+const char *
+forge_model_get_assumptions (const ForgeModel *model)
+{
+  return model->info->assumptions;
+}
+
+const char *
+forge_model_get_metadata (const ForgeModel *model, const char *key)
+{
+  return g_hash_table_lookup (model->graph->metadata, key);
+}
+
+static int
+compare_keys (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+const char **
+forge_model_list_metadata (const ForgeModel *model)
+{
+  guint n_keys;
+  gpointer *keys =
+      g_hash_table_get_keys_as_array (model->graph->metadata, &n_keys);
+  qsort (keys, n_keys, sizeof *keys, compare_keys);
+  return (const char **) keys;
+}
+
+guint
+forge_model_get_n_inputs (const ForgeModel *model)
+{
+  return model->graph->inputs->len;
+}
+
+guint
+forge_model_get_n_outputs (const ForgeModel *model)
+{
+  return model->graph->outputs->len;
+}
+
+static ForgePort
+port (const GPtrArray *values, guint index)
+{
+  const ForgeValue *value = values->pdata[index];
+  return (ForgePort) { value->name, value->dtype, value->shape };
+}
+
+ForgePort
+forge_model_get_input (const ForgeModel *model, guint index)
+{
+  g_return_val_if_fail (index < model->graph->inputs->len, (ForgePort) { 0 });
+  return port (model->graph->inputs, index);
+}
+
+ForgePort
+forge_model_get_output (const ForgeModel *model, guint index)
+{
+  g_return_val_if_fail (index < model->graph->outputs->len, (ForgePort) { 0 });
+  return port (model->graph->outputs, index);
+}

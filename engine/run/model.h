@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The inside of ForgeModel, for run/ and train/. */
+#pragma once
+
+#include "forge/model.h"
+#include "formats/format.h"
+#include "run/plan.h"
+
+/* A model of a graph that was built rather than read: what the trainer
+ * evaluates, and what tests run. Takes @graph, which must be sorted and
+ * inferred; frees it on errors too. */
+ForgeModel *forge_model_new_from_graph (
+    ForgeGraph *graph, const char *name, GError **error);
+/* As read: before any pass, batch unknown. */
+const ForgeGraph *forge_model_get_graph (const ForgeModel *model);
+/* The shared plan for @batch, made on first use. (transfer full) */
+ForgePlan *forge_model_plan (ForgeModel *model, int batch, GError **error);

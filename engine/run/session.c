@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One stream's own activations over a plan that all sessions of the model
+ * share. A run is a walk along the steps. */
+#include "forge/session.h"
+
+#include "run/model.h"
+#include "run/steps.h"
+
+typedef struct {
+  uint64_t n_runs, total_ns;
+} Timing;
+
+struct _ForgeSession {
+  ForgeModel *model;
+  ForgeSteps *steps;
+  Timing *timings; /* one per step; NULL without profile */
+};
+
+ForgeSession *
+forge_session_new (
+    ForgeModel *model, const ForgeSessionParams *params, GError **error)
+{
+  g_return_val_if_fail (model, NULL);
+  const ForgeSessionParams defaults = FORGE_SESSION_PARAMS_DEFAULT;
+  if (!params)
+    params = &defaults;
+  if (params->batch < 1 || params->threads < 0) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "session: expected batch >= 1 and threads >= 0, found %d and %d",
+        params->batch, params->threads);
+    return NULL;
+  }
+  g_autoptr (ForgePlan) plan = forge_model_plan (model, params->batch, error);
+  if (!plan)
+    return NULL;
+  ForgeSteps *steps = forge_steps_new (plan, params->threads, error);
+  if (!steps)
+    return NULL;
+  ForgeSession *session = g_new0 (ForgeSession, 1);
+  session->model = forge_model_ref (model);
+  session->steps = steps;
+  if (params->profile)
+    session->timings = g_new0 (Timing, steps->n_steps);
+  return session;
+}
+
+void
+forge_session_free (ForgeSession *session)
+{
+  if (!session)
+    return;
+  forge_steps_free (session->steps);
+  forge_model_unref (session->model);
+  g_free (session->timings);
+  g_free (session);
+}
+
+ForgeModel *
+forge_session_get_model (const ForgeSession *session)
+{
+  return session->model;
+}
+
+static ForgeTensor *
+port (const ForgeSession *session, const GPtrArray *values, guint index)
+{
+  g_return_val_if_fail (index < values->len, NULL);
+  return forge_steps_tensor (session->steps, values->pdata[index]);
+}
+
+ForgeTensor *
+forge_session_get_input (ForgeSession *session, guint index)
+{
+  return port (session, session->steps->plan->graph->inputs, index);
+}
+
+ForgeTensor *
+forge_session_get_output (ForgeSession *session, guint index)
+{
+  return port (session, session->steps->plan->graph->outputs, index);
+}
+
+static uint64_t
+now_ns (void)
+{
+  struct timespec time;
+  clock_gettime (CLOCK_MONOTONIC, &time);
+  return (uint64_t) time.tv_sec * 1000000000u + (uint64_t) time.tv_nsec;
+}
+
+void
+forge_session_run (ForgeSession *session)
+{
+  const ForgeSteps *steps = session->steps;
+  if (!session->timings) {
+    for (guint n = 0; n < steps->n_steps; n++)
+      forge_steps_run (steps, n);
+    return;
+  }
+  for (guint n = 0; n < steps->n_steps; n++) {
+    uint64_t start_ns = now_ns ();
+    forge_steps_run (steps, n);
+    session->timings[n].total_ns += now_ns () - start_ns;
+    session->timings[n].n_runs++;
+  }
+}
+
+size_t
+forge_session_get_arena_bytes (const ForgeSession *session)
+{
+  return session->steps->plan->memory->arena_bytes;
+}
+
+size_t
+forge_session_get_packed_bytes (const ForgeSession *session)
+{
+  return session->steps->plan->packed_bytes;
+}
+
+ForgeNodeProfile *
+forge_session_get_profile (const ForgeSession *session, gsize *n_nodes)
+{
+  const ForgeSteps *steps = session->steps;
+  ForgeNodeProfile *rows = g_new0 (ForgeNodeProfile, MAX (steps->n_steps, 1));
+  for (guint n = 0; n < steps->n_steps; n++) {
+    const ForgeStep *step = &steps->steps[n];
+    const ForgeOp *op = step->node->op;
+    rows[n].name = step->node->name;
+    rows[n].type = op->type;
+    rows[n].algorithm = op->is_view                 ? "view"
+                        : step->prepared->algorithm ? step->prepared->algorithm
+                                                    : "";
+    rows[n].n_flops = op->flops ? op->flops (step->node) : 0;
+    if (session->timings) {
+      rows[n].n_runs = session->timings[n].n_runs;
+      rows[n].total_ns = session->timings[n].total_ns;
+    }
+  }
+  *n_nodes = steps->n_steps;
+  return rows;
+}
