@@ -158,8 +158,10 @@ forge_graph_remove_node (ForgeGraph *graph, ForgeNode *node)
 {
   for (guint i = 0; i < node->outputs->len; i++) {
     ForgeValue *out = node->outputs->pdata[i];
-    if (out && out->producer == node)
-      out->producer = NULL;
+    if (!out || out->producer != node)
+      continue;
+    out->producer = NULL;
+    out->folded = FALSE;
   }
   g_ptr_array_remove (graph->nodes, node);
 }
@@ -266,6 +268,7 @@ forge_graph_copy (const ForgeGraph *graph)
     made->shape = value->shape;
     if (value->constant)
       forge_value_set_constant (made, value->constant);
+    made->folded = value->folded;
     g_hash_table_insert (map, value, made);
   }
   for (guint n = 0; n < graph->nodes->len; n++)

@@ -2,7 +2,7 @@
  *
  * Shapes and types through the graph, first with the batch unknown, then with
  * the batch a session asks for. */
-#include "graph/graph.h"
+#include "graph/evaluate.h"
 
 static gboolean
 check_outputs (const ForgeNode *node, GError **error)
@@ -34,6 +34,8 @@ forge_graph_infer (ForgeGraph *graph, GError **error)
   for (guint n = 0; n < graph->nodes->len; n++) {
     ForgeNode *node = graph->nodes->pdata[n];
     if (!node->op->infer (node, error) || !check_outputs (node, error))
+      return FALSE;
+    if (forge_node_is_extents (node) && !forge_node_evaluate (node, error))
       return FALSE;
   }
   return TRUE;

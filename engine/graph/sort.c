@@ -69,7 +69,7 @@ check_node (const ForgeNode *node, GHashTable *given, GError **error)
       return forge_node_error (node, error, FORGE_ERROR_FORMAT,
           "value '%s' is already produced by node '%s'", out->name,
           out->producer ? out->producer->name : "?");
-    if (out->constant || g_hash_table_contains (given, out))
+    if ((out->constant && !out->folded) || g_hash_table_contains (given, out))
       return forge_node_error (node, error, FORGE_ERROR_FORMAT,
           "value '%s' is already a graph input or an initializer", out->name);
   }

@@ -27,6 +27,7 @@ typedef struct {
   ForgeShape shape;      /* -1 where unknown */
   ForgeTensor *constant; /* initializer or folded value; NULL = activation */
   ForgeNode *producer;   /* NULL = graph input or constant */
+  gboolean folded;       /* the constant was computed from its producer */
 } ForgeValue;
 
 /* An activation fused into the node before it. alpha, beta as ForgeUnary. */

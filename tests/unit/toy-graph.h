@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Small graphs in C for the tests of engine/graph and engine/run: one line a
+ * node, by value names. */
+#pragma once
+
+#include "graph/graph.h"
+
+/* An operator of any arity whose one output is shaped as its first input. */
+extern const ForgeOp toy_op;
+/* The same, allowed to overwrite its first input. */
+extern const ForgeOp toy_in_place_op;
+/* The same, a renaming of its first input. */
+extern const ForgeOp toy_view_op;
+
+/* "a" or "a, b, , c": an empty name is an input left out. Attributes are
+ * taken. */
+ForgeNode *toy_node (ForgeGraph *graph, const ForgeOp *op, const char *inputs,
+    const char *outputs, ForgeAttrs *attrs);
+/* The same with an operator of the engine, by ONNX name. */
+ForgeNode *toy_onnx_node (ForgeGraph *graph, const char *type,
+    const char *inputs, const char *outputs, ForgeAttrs *attrs);
+/* float32 input of up to four extents; those after the first 0 are not
+ * there. */
+ForgeValue *toy_input (
+    ForgeGraph *graph, const char *name, int a, int b, int c, int d);
+/* float32 constant with values drawn from @seed in [low, low + span). */
+ForgeValue *toy_constant (ForgeGraph *graph, const char *name, uint64_t seed,
+    float low, float span, int a, int b, int c, int d);
+ForgeValue *toy_scalar (ForgeGraph *graph, const char *name, float value);
+/* int64 [n] constant. */
+ForgeValue *toy_ints (
+    ForgeGraph *graph, const char *name, const int64_t *values, int n);
+void toy_output (ForgeGraph *graph, const char *name);
