@@ -158,7 +158,8 @@ check_softmax_case (const Tier *tier, size_t n, bool in_place)
   memcpy (input, x, n * sizeof *x);
   double max = -INFINITY, sum = 0;
   for (size_t i = 0; i < n; i++)
-    max = fmax (max, input[i]);
+    if (input[i] > max)
+      max = input[i];
   for (size_t i = 0; i < n; i++)
     sum += exp ((double) (float) (input[i] - max));
   float *out = in_place ? x : check_alloc (OUT, n * sizeof *out, at_end);
