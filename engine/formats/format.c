@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The door of the house for model files: tells what the bytes are, has the
+ * right reader build the graph, and lets nothing in that does not sort and
+ * infer. */
+#include "formats/format.h"
+
+#include "base/file.h"
+#include "forge/error.h"
+#include "formats/foreign.h"
+
+/* The protocol-buffer library counts in 32 bits. */
+#define MAX_MODEL_BYTES ((size_t) G_MAXINT32)
+
+#define FORMAT(name, extensions)                           \
+  gboolean forge_##name##_probe (const uint8_t *, size_t); \
+  ForgeGraph *forge_##name##_read (                        \
+      const uint8_t *, size_t, const ForgeSource *, GError **);
+#include "formats/formats.def"
+#undef FORMAT
+
+static const ForgeFormat formats[] = {
+#define FORMAT(name, extensions) \
+  { #name, extensions, forge_##name##_probe, forge_##name##_read },
+#include "formats/formats.def"
+#undef FORMAT
+};
+
+static const ForgeFormat *
+find_format (const uint8_t *bytes, size_t size_bytes)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (formats); i++)
+    if (formats[i].probe (bytes, size_bytes))
+      return &formats[i];
+  return NULL;
+}
+
+static void
+refuse (const char *name, const ForgeForeign *foreign, GError **error)
+{
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+      "%s: expected a model, found %s%s%s", name, foreign->what,
+      *foreign->hint ? "; " : "", foreign->hint);
+}
+
+ForgeGraph *
+forge_format_read_bytes (const void *bytes, size_t size_bytes,
+    const ForgeSource *source, GError **error)
+{
+  const ForgeFormat *format = find_format (bytes, size_bytes);
+  if (!format) {
+    ForgeForeign foreign = forge_foreign_identify (bytes, size_bytes);
+    refuse (source->name, &foreign, error);
+    return NULL;
+  }
+  g_autoptr (ForgeGraph) graph =
+      format->read (bytes, size_bytes, source, error);
+  if (!graph)
+    return NULL;
+  if (!forge_graph_sort (graph, error) || !forge_graph_infer (graph, error)) {
+    g_prefix_error (error, "%s: ", source->name);
+    return NULL;
+  }
+  return g_steal_pointer (&graph);
+}
+
+ForgeGraph *
+forge_format_read_file (const char *path, GError **error)
+{
+  const ForgeForeign *folder = NULL;
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    folder = forge_foreign_identify_folder (path);
+  if (folder) {
+    refuse (path, folder, error);
+    return NULL;
+  }
+  size_t size_bytes;
+  g_autofree void *bytes =
+      forge_file_read (path, MAX_MODEL_BYTES, &size_bytes, error);
+  if (!bytes)
+    return NULL;
+  g_autofree char *folder_path = g_path_get_dirname (path);
+  ForgeSource source = { .name = path, .folder = folder_path };
+  return forge_format_read_bytes (bytes, size_bytes, &source, error);
+}
