@@ -60,21 +60,6 @@ clamp_q16 (int32_t value)
 }
 
 void
-forge_yuv_to_rgb (const ForgeYuvCoefs *coefs, size_t n, const uint8_t *y,
-    const uint8_t *u, const uint8_t *v, uint8_t *const *rgb, size_t step)
-{
-  const ForgeYuvCoefs k = *coefs;
-  uint8_t *r = rgb[0], *g = rgb[1], *b = rgb[2];
-  for (size_t x = 0; x < n; x++) {
-    int32_t luma = (y[x] - k.y_offset) * k.y_scale;
-    int32_t cb = u[x] - 128, cr = v[x] - 128;
-    r[x * step] = clamp_q16 (luma + k.v_to_r * cr);
-    g[x * step] = clamp_q16 (luma - k.u_to_g * cb - k.v_to_g * cr);
-    b[x * step] = clamp_q16 (luma + k.u_to_b * cb);
-  }
-}
-
-void
 forge_yuv_to_luma (
     const ForgeYuvCoefs *coefs, size_t n, uint8_t *y, size_t step)
 {

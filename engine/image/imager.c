@@ -193,7 +193,8 @@ render_colour (ForgeImager *imager, const ForgeFrame *frame,
     imager->components + 2 * n };
   if (imager->layout->is_yuv) {
     forge_resampler_row (&imager->resampler, imager->kernels, frame, y, yuv, 1);
-    forge_yuv_to_rgb (coefs, n, yuv[0], yuv[1], yuv[2], rgb, step);
+    imager->kernels->yuv_to_rgb_u8 (
+        n, coefs, yuv[0], yuv[1], yuv[2], rgb[0], rgb[1], rgb[2], step);
     return;
   }
   forge_resampler_row (

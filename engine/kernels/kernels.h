@@ -105,6 +105,22 @@ typedef void (*forge_resize_h_s16_fn) (size_t n_out, size_t n_taps,
     const int32_t *start, const int16_t *weights, const int16_t *in,
     size_t in_step, uint8_t *out, size_t out_step);
 
+/* Y'CbCr to R'G'B', everything but y_offset in Q16:
+ *   r = clamp_u8 ((l + v_to_r * (v - 128) + 2^15) >> 16)
+ *   g = clamp_u8 ((l - u_to_g * (u - 128) - v_to_g * (v - 128) + 2^15) >> 16)
+ *   b = clamp_u8 ((l + u_to_b * (u - 128) + 2^15) >> 16)
+ * with l = y_scale * (y - y_offset); pixel x of r goes to r[x * out_step], and
+ * so on. All of it fits int32: coefficients are under 2^18. Inputs and outputs
+ * do not overlap. The same bits on every tier. */
+typedef struct {
+  int32_t y_offset; /* the byte that is black; not scaled */
+  int32_t y_scale;
+  int32_t v_to_r, u_to_g, v_to_g, u_to_b;
+} ForgeYuvCoefs;
+typedef void (*forge_yuv_to_rgb_u8_fn) (size_t n_pixels,
+    const ForgeYuvCoefs *coefs, const uint8_t *y, const uint8_t *u,
+    const uint8_t *v, uint8_t *r, uint8_t *g, uint8_t *b, size_t out_step);
+
 /* One pointer per kernel, plus the sizes the packers need. */
 typedef struct {
   size_t igemm_mr; /* rows of a tile of igemm_f32 */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The kernels between frame and tensor, which must give the same bits on
- * every tier: u8_to_f32, resize_v_u8 and resize_h_s16. */
+ * every tier: u8_to_f32, resize_v_u8, resize_h_s16 and
+ * yuv_to_rgb_u8. */
 #include <stdio.h>
 #include <string.h>
 
@@ -166,6 +167,65 @@ check_resize_h_s16 (const Tier *ref, const Tier *tier)
       check_h_case (ref, tier, n_out, n_taps);
 }
 
+/* BT.601, studio range. */
+static const ForgeYuvCoefs yuv_coefs = { .y_offset = 16,
+  .y_scale = 76309,
+  .v_to_r = 104597,
+  .u_to_g = 25675,
+  .v_to_g = 53279,
+  .u_to_b = 132201 };
+
+static void
+check_yuv_case (const Tier *ref, const Tier *tier, size_t n, size_t step,
+    const size_t *order)
+{
+  const bool at_end = check_below (2);
+  ForgeYuvCoefs coefs = yuv_coefs;
+  if (check_below (2))
+    coefs = (ForgeYuvCoefs) { .y_offset = (int32_t) check_below (32),
+      .y_scale = (int32_t) check_below (1 << 17),
+      .v_to_r = (int32_t) check_below (1 << 18),
+      .u_to_g = (int32_t) check_below (1 << 17),
+      .v_to_g = (int32_t) check_below (1 << 17),
+      .u_to_b = (int32_t) check_below (1 << 18) };
+  uint8_t *y = check_alloc (IN, n, at_end);
+  uint8_t *u = check_alloc (ROWS, n, at_end);
+  uint8_t *v = check_alloc (WEIGHTS, n, at_end);
+  check_fill_u8 (y, n);
+  check_fill_u8 (u, n);
+  check_fill_u8 (v, n);
+  const size_t apart = step == 1 ? n : 1;
+  const size_t out_bytes = step == 1 ? 3 * n : step * n;
+  uint8_t *out = check_alloc (OUT, out_bytes, at_end);
+  uint8_t *want = check_alloc (WANT, out_bytes, at_end);
+  memset (out, SENTINEL, out_bytes);
+  memset (want, SENTINEL, out_bytes);
+  tier->kernels.yuv_to_rgb_u8 (n, &coefs, y, u, v, out + order[0] * apart,
+      out + order[1] * apart, out + order[2] * apart, step);
+  ref->kernels.yuv_to_rgb_u8 (n, &coefs, y, u, v, want + order[0] * apart,
+      want + order[1] * apart, want + order[2] * apart, step);
+  char what[64];
+  snprintf (what, sizeof what, "pixels %zu step %zu", n, step);
+  compare_bytes (out, want, out_bytes, what);
+}
+
+void
+check_yuv_to_rgb_u8 (const Tier *ref, const Tier *tier)
+{
+  static const size_t orders[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 1, 0, 2 } };
+  const uint8_t y[2] = { 81, 16 }, u[2] = { 90, 128 }, v[2] = { 240, 128 };
+  uint8_t out[6];
+  tier->kernels.yuv_to_rgb_u8 (
+      2, &yuv_coefs, y, u, v, out, out + 1, out + 2, 3);
+  const uint8_t want[6] = { 254, 0, 0, 0, 0, 0 };
+  if (memcmp (out, want, sizeof want) != 0)
+    check_fail ("red gives %u %u %u, expected 254 0 0", out[0], out[1], out[2]);
+  for (size_t n = 1; n <= 200; n++)
+    for (size_t step = 1; step <= 4; step += step == 1 ? 2 : 1)
+      for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++)
+        check_yuv_case (ref, tier, n, step, orders[i]);
+}
+
 typedef struct {
   const Tier *tier;
   size_t n, n_taps, step;
@@ -263,4 +323,26 @@ bench_resize_h_s16 (const Tier *tier)
     bench_report (tier, "resize_h_s16", shape, bench_seconds (run_h, &bench), 0,
         (double) N_OUT * TAPS * sizeof (int16_t));
   }
+}
+
+static void
+run_yuv (void *data)
+{
+  Bench *bench = data;
+  const uint8_t *y = bench->in;
+  uint8_t *out = bench->out;
+  bench->tier->kernels.yuv_to_rgb_u8 (bench->n, &yuv_coefs, y, y + bench->n,
+      y + 2 * bench->n, out, out + 1, out + 2, 3);
+}
+
+void
+bench_yuv_to_rgb_u8 (const Tier *tier)
+{
+  enum { PIXELS = 224 };
+  Bench bench = { .tier = tier,
+    .n = PIXELS,
+    .in = check_alloc (IN, PIXELS * 3, false),
+    .out = check_alloc (OUT, PIXELS * 3, false) };
+  bench_report (tier, "yuv_to_rgb_u8", "224 px, step 3",
+      bench_seconds (run_yuv, &bench), 0, PIXELS * 6.0);
 }
