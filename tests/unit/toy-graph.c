@@ -3,7 +3,10 @@
  * Builders of toy-graph.h. */
 #include "toy-graph.h"
 
+#include <stdarg.h>
+
 #include "base/rng.h"
+#include "graph/evaluate.h"
 
 static gboolean
 infer_like_first (ForgeNode *node, GError **error)
@@ -134,4 +137,70 @@ void
 toy_output (ForgeGraph *graph, const char *name)
 {
   forge_graph_add_output (graph, forge_graph_value (graph, name));
+}
+
+void
+toy_fill (ForgeTensor *tensor, uint64_t seed)
+{
+  ForgeRng rng;
+  forge_rng_seed (&rng, seed);
+  int64_t count = forge_tensor_get_count (tensor);
+  for (int64_t i = 0; i < count; i++) {
+    if (tensor->dtype == FORGE_UINT8)
+      ((uint8_t *) tensor->data)[i] = (uint8_t) forge_rng_u64 (&rng);
+    else
+      ((float *) tensor->data)[i] = 2 * forge_rng_float (&rng) - 1;
+  }
+}
+
+GPtrArray *
+toy_run (const ForgeGraph *graph, uint64_t seed)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeGraph) copy = forge_graph_copy (graph);
+  for (guint i = 0; i < copy->inputs->len; i++) {
+    ForgeValue *input = copy->inputs->pdata[i];
+    g_autoptr (ForgeTensor) tensor =
+        forge_tensor_new (input->dtype, &input->shape, &error);
+    g_assert_no_error (error);
+    toy_fill (tensor, seed + i);
+    forge_value_set_constant (input, tensor);
+  }
+  for (guint n = 0; n < copy->nodes->len; n++) {
+    forge_node_evaluate (copy->nodes->pdata[n], &error);
+    g_assert_no_error (error);
+  }
+  GPtrArray *outputs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) forge_tensor_unref);
+  for (guint i = 0; i < copy->outputs->len; i++) {
+    const ForgeValue *output = copy->outputs->pdata[i];
+    g_ptr_array_add (outputs, forge_tensor_ref (output->constant));
+  }
+  return outputs;
+}
+
+guint
+toy_count (const ForgeGraph *graph, const char *type)
+{
+  guint count = 0;
+  for (guint n = 0; n < graph->nodes->len; n++) {
+    const ForgeNode *node = graph->nodes->pdata[n];
+    count += g_str_equal (node->op->type, type);
+  }
+  return count;
+}
+
+ForgeAttrs *
+toy_attrs_ints (ForgeAttrs *attrs, const char *name, int n, ...)
+{
+  int64_t values[16];
+  va_list args;
+  va_start (args, n);
+  for (int i = 0; i < n; i++)
+    values[i] = va_arg (args, int);
+  va_end (args);
+  if (!attrs)
+    attrs = forge_attrs_new ();
+  forge_attrs_set_ints (attrs, name, values, (gsize) n);
+  return attrs;
 }

@@ -32,3 +32,14 @@ ForgeValue *toy_scalar (ForgeGraph *graph, const char *name, float value);
 ForgeValue *toy_ints (
     ForgeGraph *graph, const char *name, const int64_t *values, int n);
 void toy_output (ForgeGraph *graph, const char *name);
+/* What the network gives for inputs drawn from @seed, node by node, without a
+ * plan: copies of the output tensors (ForgeTensor*, owned). */
+GPtrArray *toy_run (const ForgeGraph *graph, uint64_t seed);
+/* Fills a tensor as toy_run fills inputs: uint8 0..255, float32 -1..1. */
+void toy_fill (ForgeTensor *tensor, uint64_t seed);
+guint toy_count (const ForgeGraph *graph, const char *type);
+ForgeAttrs *toy_attrs_ints (ForgeAttrs *attrs, const char *name, int n, ...);
+/* A convolutional network with what such networks have: bytes in, rescale,
+ * Conv, batch norm, activations, pools, a residual, a concat, a gate, Gemm,
+ * Softmax; which of them, @seed decides. Batch unknown, sorted, inferred. */
+ForgeGraph *toy_network (uint64_t seed);

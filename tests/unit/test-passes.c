@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The passes: what comes out stays, what they are for happens. */
+#include <math.h>
+#include <string.h>
+
+#include "toy-graph.h"
+
+static ForgeAttrs *
+int_attr (const char *name, int64_t value)
+{
+  ForgeAttrs *attrs = forge_attrs_new ();
+  forge_attrs_set_int (attrs, name, value);
+  return attrs;
+}
+
+static void
+image_input (ForgeGraph *graph, ForgeDtype dtype, int a, int b, int c, int d)
+{
+  ForgeShape shape = forge_shape (4, a, b, c, d);
+  forge_graph_add_input (graph, "x", dtype, &shape);
+}
+
+static void
+assert_close (const GPtrArray *got, const GPtrArray *want, double tolerance)
+{
+  g_assert_cmpuint (got->len, ==, want->len);
+  for (guint i = 0; i < got->len; i++) {
+    const ForgeTensor *a = got->pdata[i], *b = want->pdata[i];
+    g_assert_true (forge_shape_equal (&a->shape, &b->shape));
+    g_assert_cmpint (a->dtype, ==, FORGE_FLOAT32);
+    const float *x = a->data, *y = b->data;
+    for (int64_t k = 0; k < forge_tensor_get_count (a); k++)
+      g_assert_cmpfloat (fabs (x[k] - y[k]), <=, tolerance * (1 + fabs (y[k])));
+  }
+}
+
+/* Builders of the rows below. Input "x", output "y". */
+static void
+build_constant_chain (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 3, 0, 0);
+  toy_constant (graph, "a", 1, 0, 1, 3, 0, 0, 0);
+  toy_constant (graph, "b", 2, 0, 1, 3, 0, 0, 0);
+  toy_onnx_node (graph, "Mul", "a, b", "ab", NULL);
+  toy_onnx_node (graph, "Sigmoid", "ab", "gate", NULL);
+  toy_onnx_node (graph, "Mul", "x, gate", "y", NULL);
+}
+
+static void
+build_identities (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 3, 0, 0);
+  toy_onnx_node (graph, "Identity", "x", "a", NULL);
+  toy_onnx_node (graph, "Dropout", "a", "b", NULL);
+  toy_onnx_node (graph, "Cast", "b", "c", int_attr ("to", FORGE_FLOAT32));
+  toy_onnx_node (
+      graph, "Transpose", "c", "d", toy_attrs_ints (NULL, "perm", 2, 0, 1));
+  toy_onnx_node (graph, "Concat", "d", "e", int_attr ("axis", 1));
+  toy_onnx_node (graph, "Relu", "e", "y", NULL);
+}
+
+static void
+build_rescale (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_UINT8, 2, 5, 4, 3);
+  toy_onnx_node (graph, "Cast", "x", "f", int_attr ("to", FORGE_FLOAT32));
+  toy_scalar (graph, "k", 1 / 255.0f);
+  toy_constant (graph, "mean", 3, 0, 1, 1, 1, 1, 3);
+  toy_onnx_node (graph, "Mul", "k, f", "m", NULL);
+  toy_onnx_node (graph, "Sub", "m, mean", "y", NULL);
+}
+
+static void
+build_rescale_only (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_UINT8, 2, 5, 4, 3);
+  toy_onnx_node (graph, "Cast", "x", "f", int_attr ("to", FORGE_FLOAT32));
+  toy_constant (graph, "k", 3, -1, 2, 3, 0, 0, 0);
+  toy_onnx_node (graph, "Mul", "f, k", "y", NULL);
+}
+
+/* The factor runs along rows, not channels: must be left alone. */
+static void
+build_rescale_rows (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_UINT8, 2, 3, 4, 3);
+  toy_onnx_node (graph, "Cast", "x", "f", int_attr ("to", FORGE_FLOAT32));
+  toy_constant (graph, "k", 3, -1, 2, 3, 1, 1, 0);
+  toy_onnx_node (graph, "Mul", "f, k", "y", NULL);
+}
+
+static void
+add_norm (ForgeGraph *graph, const char *in, int channels)
+{
+  toy_constant (graph, "scale", 11, 0.5f, 1, channels, 0, 0, 0);
+  toy_constant (graph, "shift", 12, -1, 2, channels, 0, 0, 0);
+  toy_constant (graph, "mean", 13, -1, 2, channels, 0, 0, 0);
+  toy_constant (graph, "variance", 14, 0.1f, 2, channels, 0, 0, 0);
+  g_autofree char *inputs =
+      g_strconcat (in, ", scale, shift, mean, variance", NULL);
+  toy_onnx_node (graph, "BatchNormalization", inputs, "y", NULL);
+}
+
+static void
+build_conv_norm (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 3, 5, 5);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_onnx_node (graph, "Conv", "x, w", "c", NULL);
+  add_norm (graph, "c", 4);
+}
+
+static void
+build_gemm_norm (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 3, 0, 0);
+  toy_constant (graph, "w", 1, -1, 2, 3, 4, 0, 0);
+  toy_constant (graph, "b", 2, -1, 2, 4, 0, 0, 0);
+  ForgeAttrs *attrs = forge_attrs_new ();
+  forge_attrs_set_float (attrs, "beta", 0.5f);
+  forge_attrs_set_float (attrs, "alpha", 2);
+  toy_onnx_node (graph, "Gemm", "x, w, b", "g", attrs);
+  add_norm (graph, "g", 4);
+}
+
+static void
+build_norm_alone (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 3, 5, 5);
+  add_norm (graph, "x", 3);
+}
+
+/* Somebody else reads the convolution. */
+static void
+build_conv_norm_shared (ForgeGraph *graph)
+{
+  build_conv_norm (graph);
+  toy_output (graph, "c");
+}
+
+static void
+build_silu (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 3, 0, 0);
+  toy_onnx_node (graph, "Sigmoid", "x", "s", NULL);
+  toy_onnx_node (graph, "Mul", "s, x", "y", NULL);
+}
+
+static void
+build_gate_of_another (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 3, 0, 0);
+  toy_onnx_node (graph, "Relu", "x", "r", NULL);
+  toy_onnx_node (graph, "Sigmoid", "r", "s", NULL);
+  toy_onnx_node (graph, "Mul", "s, x", "y", NULL);
+}
+
+static void
+build_conv_relu (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 3, 5, 5);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_onnx_node (graph, "Conv", "x, w", "c", NULL);
+  toy_onnx_node (graph, "Relu", "c", "y", NULL);
+}
+
+static void
+build_conv_relu_shared (ForgeGraph *graph)
+{
+  build_conv_relu (graph);
+  toy_output (graph, "c");
+}
+
+/* NHWC in, NHWC out: nothing is left to transpose. */
+static void
+build_conv_chain (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 2, 8, 8, 3);
+  toy_onnx_node (graph, "Transpose", "x", "t",
+      toy_attrs_ints (NULL, "perm", 4, 0, 3, 1, 2));
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_onnx_node (graph, "Conv", "t, w", "c", NULL);
+  toy_onnx_node (graph, "Relu", "c", "r", NULL);
+  ForgeAttrs *attrs = toy_attrs_ints (NULL, "kernel_shape", 2, 2, 2);
+  toy_onnx_node (
+      graph, "MaxPool", "r", "p", toy_attrs_ints (attrs, "strides", 2, 2, 2));
+  toy_constant (graph, "k", 2, 0, 1, 4, 1, 1, 0);
+  toy_onnx_node (graph, "Mul", "p, k", "m", NULL);
+  toy_onnx_node (graph, "Concat", "m, p", "cat", int_attr ("axis", 1));
+  toy_onnx_node (graph, "Transpose", "cat", "y",
+      toy_attrs_ints (NULL, "perm", 4, 0, 2, 3, 1));
+}
+
+static void
+build_flatten_gemm (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 2, 4, 4, 3);
+  toy_onnx_node (graph, "Transpose", "x", "t",
+      toy_attrs_ints (NULL, "perm", 4, 0, 3, 1, 2));
+  toy_onnx_node (graph, "Relu", "t", "r", NULL);
+  toy_onnx_node (graph, "Flatten", "r", "f", NULL);
+  toy_constant (graph, "w", 1, -1, 2, 48, 5, 0, 0);
+  toy_onnx_node (graph, "MatMul", "f, w", "y", NULL);
+}
+
+/* A pooled image is a vector: its Transposes cost nothing. */
+static void
+build_pooled (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 2, 4, 4, 3);
+  toy_onnx_node (graph, "Transpose", "x", "t",
+      toy_attrs_ints (NULL, "perm", 4, 0, 3, 1, 2));
+  toy_onnx_node (graph, "GlobalAveragePool", "t", "y", NULL);
+}
+
+typedef struct {
+  const char *name, *pass;
+  void (*build) (ForgeGraph *graph);
+  struct {
+    const char *type;
+    guint count;
+  } after[3];
+  double tolerance;
+} Row;
+
+static const Row rows[] = {
+  { "constants", "fold_constants", build_constant_chain,
+      { { "Mul", 1 }, { "Sigmoid", 0 } }, 0 },
+  { "identities", "drop_identity", build_identities,
+      { { "Identity", 0 }, { "Cast", 0 }, { "Transpose", 0 } }, 0 },
+  { "dropout and concat", "drop_identity", build_identities,
+      { { "Dropout", 0 }, { "Concat", 0 }, { "Relu", 1 } }, 0 },
+  { "rescale", "fuse_rescale", build_rescale,
+      { { "Rescale", 1 }, { "Sub", 0 }, { "Cast", 0 } }, 0 },
+  { "rescale without sum", "fuse_rescale", build_rescale_only,
+      { { "Rescale", 1 }, { "Mul", 0 }, { "Cast", 0 } }, 0 },
+  { "rescale by rows", "fuse_rescale", build_rescale_rows,
+      { { "Rescale", 0 }, { "Mul", 1 }, { "Cast", 1 } }, 0 },
+  { "conv, norm", "fold_batch_norm", build_conv_norm,
+      { { "BatchNormalization", 0 }, { "Conv", 1 } }, 1e-5 },
+  { "gemm, norm", "fold_batch_norm", build_gemm_norm,
+      { { "BatchNormalization", 0 }, { "Gemm", 1 } }, 1e-5 },
+  { "norm alone", "fold_batch_norm", build_norm_alone,
+      { { "BatchNormalization", 1 } }, 0 },
+  { "norm of shared", "fold_batch_norm", build_conv_norm_shared,
+      { { "BatchNormalization", 1 } }, 0 },
+  { "silu", "fuse_silu", build_silu,
+      { { "Silu", 1 }, { "Mul", 0 }, { "Sigmoid", 0 } }, 1e-6 },
+  { "gate of another", "fuse_silu", build_gate_of_another,
+      { { "Silu", 0 }, { "Mul", 1 } }, 0 },
+  { "conv, relu", "fuse_activation", build_conv_relu,
+      { { "Relu", 0 }, { "Conv", 1 } }, 0 },
+  { "conv, relu of shared", "fuse_activation", build_conv_relu_shared,
+      { { "Relu", 1 }, { "Conv", 1 } }, 0 },
+  { "conv chain", "layout", build_conv_chain,
+      { { "Transpose", 0 }, { "Concat", 1 }, { "Mul", 1 } }, 1e-5 },
+  { "flatten, matmul", "layout", build_flatten_gemm,
+      { { "Transpose", 0 }, { "MatMul", 1 } }, 1e-5 },
+  { "pooled", "layout", build_pooled, { { "Transpose", 0 }, { "Reshape", 1 } },
+      1e-5 },
+};
+
+static void
+pass_keeps_results_and_does_its_work (gconstpointer data)
+{
+  const Row *row = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeGraph) graph = forge_graph_new ("t");
+  graph->opset = 14;
+  row->build (graph);
+  toy_output (graph, "y");
+  forge_graph_sort (graph, &error);
+  g_assert_no_error (error);
+  forge_graph_infer (graph, &error);
+  g_assert_no_error (error);
+  g_autoptr (GPtrArray) want = toy_run (graph, 5);
+  forge_graph_run_pass (graph, row->pass, FORGE_PASSES_INFERENCE, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 3 && row->after[i].type; i++) {
+    g_test_message ("%s", row->after[i].type);
+    g_assert_cmpuint (
+        toy_count (graph, row->after[i].type), ==, row->after[i].count);
+  }
+  g_autoptr (GPtrArray) got = toy_run (graph, 5);
+  assert_close (got, want, row->tolerance);
+}
+
+static void
+passes_keep_results_of_random_networks (void)
+{
+  guint32 first = (guint32) g_test_rand_int ();
+  for (guint i = 0; i < 60; i++) {
+    for (int set = 0; set < 2; set++) {
+      g_test_message ("network %u, set %d", first + i, set);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (ForgeGraph) graph = toy_network (first + i);
+      forge_graph_bind_batch (graph, 1 + i % 3, &error);
+      g_assert_no_error (error);
+      g_autoptr (GPtrArray) want = toy_run (graph, i);
+      forge_graph_run_passes (graph, (ForgePassSet) set, &error);
+      g_assert_no_error (error);
+      g_autoptr (GPtrArray) got = toy_run (graph, i);
+      assert_close (got, want, 1e-5);
+      if (set == FORGE_PASSES_INFERENCE)
+        g_assert_cmpuint (toy_count (graph, "Transpose"), ==, 0);
+    }
+  }
+}
+
+static void
+training_keeps_every_parameter (void)
+{
+  for (uint64_t seed = 0; seed < 40; seed++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (ForgeGraph) graph = toy_network (seed);
+    g_autoptr (ForgeGraph) trained = forge_graph_copy (graph);
+    forge_graph_bind_batch (trained, 2, &error);
+    forge_graph_run_passes (trained, FORGE_PASSES_TRAINING, &error);
+    g_assert_no_error (error);
+    for (guint n = 0; n < graph->nodes->len; n++) {
+      const ForgeNode *node = graph->nodes->pdata[n];
+      const ForgeValue *weights = forge_node_in (node, 1);
+      if (!g_str_equal (node->op->type, "Conv") &&
+          !g_str_equal (node->op->type, "Gemm"))
+        continue;
+      const ForgeValue *same = forge_graph_find (trained, weights->name);
+      g_assert_true (same && same->constant == weights->constant);
+    }
+  }
+}
+
+static void
+shared_weights_are_copied_before_folding (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeGraph) graph = forge_graph_new ("t");
+  graph->opset = 14;
+  build_conv_norm (graph);
+  toy_output (graph, "y");
+  g_assert_true (forge_graph_infer (graph, NULL));
+  const ForgeTensor *weights = forge_graph_find (graph, "w")->constant;
+  g_autoptr (ForgeTensor) before = forge_tensor_copy (weights, NULL);
+  g_autoptr (ForgeGraph) copy = forge_graph_copy (graph);
+  forge_graph_run_pass (
+      copy, "fold_batch_norm", FORGE_PASSES_INFERENCE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (
+      before->data, before->size_bytes, weights->data, weights->size_bytes);
+}
+
+static void
+folding_is_bounded (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeGraph) graph = forge_graph_new ("t");
+  graph->opset = 14;
+  toy_input (graph, "x", 1, 0, 0, 0);
+  toy_constant (graph, "a", 1, 0, 1, 8192, 1, 0, 0);
+  toy_constant (graph, "b", 1, 0, 1, 1, 8192, 0, 0);
+  toy_onnx_node (graph, "Add", "a, b", "big", NULL);
+  toy_onnx_node (graph, "Add", "big, x", "y", NULL);
+  toy_output (graph, "y");
+  forge_graph_run_pass (
+      graph, "fold_constants", FORGE_PASSES_INFERENCE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (toy_count (graph, "Add"), ==, 2);
+}
+
+static void
+unknown_pass_is_an_error (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeGraph) graph = forge_graph_new ("t");
+  g_assert_false (
+      forge_graph_run_pass (graph, "nothing", FORGE_PASSES_INFERENCE, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_NOT_FOUND);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *path = g_strdup_printf (
+        "/passes/%s/%s_keeps_results", rows[i].pass, rows[i].name);
+    g_test_add_data_func (path, &rows[i], pass_keeps_results_and_does_its_work);
+  }
+  g_test_add_func ("/passes/random_networks_keep_results",
+      passes_keep_results_of_random_networks);
+  g_test_add_func (
+      "/passes/training_keeps_every_parameter", training_keeps_every_parameter);
+  g_test_add_func ("/passes/shared_weights_are_copied_before_folding",
+      shared_weights_are_copied_before_folding);
+  g_test_add_func ("/passes/folding_is_bounded", folding_is_bounded);
+  g_test_add_func (
+      "/passes/unknown_pass_is_an_error", unknown_pass_is_an_error);
+  return g_test_run ();
+}
