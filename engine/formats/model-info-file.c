@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The .modelinfo key file beside a foreign model, as GStreamer 1.28 has it:
+ *   [modelinfo]
+ *   version=1.0
+ *   [<tensor name>]
+ *   dir=input
+ *   type=float32
+ *   dims=-1,3,224,224
+ *   ranges=0.0,1.0;0.0,1.0;0.0,1.0
+ * A range (min, max) is what bytes 0 and 255 become. Keys of our own, which
+ * GStreamer ignores: resize, filter, colour in the input's section, and
+ * labels-file in the output's (a text file in the same folder, one label a
+ * line). Used only where the model has no forge.preprocess of its own.
+ * Source: GstAnalyticsModelInfo, gst-plugins-bad 1.28. */
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "forge/error.h"
+#include "formats/model-info.h"
+
+#define GROUP "modelinfo"
+#define MAX_FILE_BYTES ((size_t) 1 << 20)
+
+/* `m.onnx.modelinfo`, then `m.modelinfo`; NULL when there is neither. */
+static char *
+find_file (const char *path)
+{
+  g_autofree char *long_name = g_strconcat (path, ".modelinfo", NULL);
+  if (g_file_test (long_name, G_FILE_TEST_EXISTS))
+    return g_steal_pointer (&long_name);
+  g_autofree char *base = g_path_get_basename (path);
+  const char *dot = strrchr (base, '.');
+  size_t stem_bytes = strlen (path) - (dot ? strlen (dot) : 0);
+  g_autofree char *stem = g_strndup (path, stem_bytes);
+  g_autofree char *short_name = g_strconcat (stem, ".modelinfo", NULL);
+  if (g_file_test (short_name, G_FILE_TEST_EXISTS))
+    return g_steal_pointer (&short_name);
+  return NULL;
+}
+
+static gboolean
+check_version (const ForgeInfoReader *reader, GKeyFile *keys, GError **error)
+{
+  g_autofree char *version =
+      g_key_file_get_string (keys, GROUP, "version", NULL);
+  if (!version || !g_str_has_prefix (version, "1."))
+    return forge_info_fail (reader, error, FORGE_ERROR_UNSUPPORTED,
+        "[modelinfo] version is '%s'; 1.x is read",
+        version ? version : "missing");
+  return TRUE;
+}
+
+/* The section of a tensor: by its name, else the first of that direction. */
+static char *
+find_section (GKeyFile *keys, const char *tensor_name, const char *direction)
+{
+  if (g_key_file_has_group (keys, tensor_name))
+    return g_strdup (tensor_name);
+  g_auto (GStrv) groups = g_key_file_get_groups (keys, NULL);
+  for (char **group = groups; *group; group++) {
+    g_autofree char *dir = g_key_file_get_string (keys, *group, "dir", NULL);
+    if (g_strcmp0 (dir, direction) == 0)
+      return g_strdup (*group);
+  }
+  return NULL;
+}
+
+static gboolean
+check_tensor (const ForgeInfoReader *reader, GKeyFile *keys,
+    const char *section, const ForgeValue *value, GError **error)
+{
+  g_autofree char *type = g_key_file_get_string (keys, section, "type", NULL);
+  g_autofree char *order =
+      g_key_file_get_string (keys, section, "dims-order", NULL);
+  if (type && strcmp (type, forge_dtype_name (value->dtype)) != 0)
+    return forge_info_fail (reader, error, FORGE_ERROR_SHAPE,
+        "[%s] type is %s, the model has %s", section, type,
+        forge_dtype_name (value->dtype));
+  if (order && strcmp (order, "row-major") != 0)
+    return forge_info_fail (reader, error, FORGE_ERROR_UNSUPPORTED,
+        "[%s] dims-order '%s' is not supported", section, order);
+  gsize n_dims = 0;
+  g_autofree int *dims =
+      g_key_file_get_integer_list (keys, section, "dims", &n_dims, NULL);
+  if (!dims)
+    return TRUE;
+  gboolean fits = n_dims == (gsize) value->shape.rank;
+  for (gsize i = 0; fits && i < n_dims; i++)
+    fits = dims[i] < 0 || value->shape.dims[i] < 0 ||
+           dims[i] == value->shape.dims[i];
+  g_autofree char *text = forge_shape_to_string (&value->shape);
+  return fits || forge_info_fail (reader, error, FORGE_ERROR_SHAPE,
+                     "[%s] dims do not fit the model's %s", section, text);
+}
+
+static gboolean
+parse_number (const char *text, double *value)
+{
+  char *end = NULL;
+  *value = g_ascii_strtod (text, &end);
+  while (end && g_ascii_isspace (*end))
+    end++;
+  return end != text && *end == 0 && isfinite (*value) && fabs (*value) < 1e9;
+}
+
+static gboolean
+read_ranges (ForgeInfoReader *reader, GKeyFile *keys, const char *section,
+    GError **error)
+{
+  ForgePreprocess *preprocess = &reader->info->preprocess;
+  g_autofree char *text = g_key_file_get_string (keys, section, "ranges", NULL);
+  if (!text)
+    return TRUE;
+  g_auto (GStrv) pairs = g_strsplit (g_strchomp (text), ";", -1);
+  guint n_pairs = g_strv_length (pairs);
+  if (n_pairs > 1 && !*pairs[n_pairs - 1])
+    n_pairs--;
+  if (n_pairs != 1 && n_pairs != (guint) preprocess->channels)
+    return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+        "[%s] ranges: expected 1 or %d pairs, found %u", section,
+        preprocess->channels, n_pairs);
+  for (int c = 0; c < preprocess->channels; c++) {
+    const char *pair_text = pairs[n_pairs == 1 ? 0 : c];
+    g_auto (GStrv) pair = g_strsplit (pair_text, ",", -1);
+    double least, most;
+    if (g_strv_length (pair) != 2 || !parse_number (pair[0], &least) ||
+        !parse_number (pair[1], &most))
+      return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+          "[%s] ranges: expected 'min,max', found '%s'", section, pair_text);
+    if (preprocess->dtype == FORGE_UINT8 && (least != 0 || most != 255))
+      return forge_info_fail (reader, error, FORGE_ERROR_UNSUPPORTED,
+          "[%s] ranges: a uint8 input takes 0,255 only, found '%s'", section,
+          pair_text);
+    preprocess->scale[c] = (float) ((most - least) / 255);
+    preprocess->bias[c] = (float) least;
+  }
+  /* uint8 inputs keep a scale of one: it is not used */
+  reader->known |= FORGE_INFO_VALUES;
+  return TRUE;
+}
+
+static gboolean
+read_input (ForgeInfoReader *reader, GKeyFile *keys, GError **error)
+{
+  const ForgeValue *input = reader->graph->inputs->pdata[0];
+  g_autofree char *section = find_section (keys, input->name, "input");
+  if (!section)
+    return TRUE;
+  g_autofree char *colour =
+      g_key_file_get_string (keys, section, "colour", NULL);
+  g_autofree char *policy =
+      g_key_file_get_string (keys, section, "resize", NULL);
+  g_autofree char *filter =
+      g_key_file_get_string (keys, section, "filter", NULL);
+  return check_tensor (reader, keys, section, input, error) &&
+         read_ranges (reader, keys, section, error) &&
+         (!colour || forge_info_set_colour (reader, colour, error)) &&
+         forge_info_set_resize (reader, policy, filter, error);
+}
+
+/* One label a line; an end of line at the very end is no label. */
+static gboolean
+read_labels_file (ForgeInfoReader *reader, const char *name, GError **error)
+{
+  if (strchr (name, '/') || strcmp (name, "..") == 0)
+    return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+        "labels-file '%s': expected a file in the model's folder", name);
+  g_autofree char *folder = g_path_get_dirname (reader->path);
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  size_t size_bytes;
+  g_autofree char *text =
+      forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error);
+  if (!text)
+    return FALSE;
+  if (!g_utf8_validate_len (text, size_bytes, NULL))
+    return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+        "labels-file '%s' is not UTF-8 text", name);
+  char **labels = g_strsplit (text, "\n", -1);
+  guint n_labels = g_strv_length (labels);
+  if (n_labels > 0 && !*labels[n_labels - 1])
+    g_clear_pointer (&labels[n_labels - 1], g_free);
+  for (char **label = labels; *label; label++)
+    g_strchomp (*label);
+  return forge_info_take_labels (reader, labels, error);
+}
+
+static gboolean
+read_output (ForgeInfoReader *reader, GKeyFile *keys, GError **error)
+{
+  const ForgeValue *output = reader->graph->outputs->pdata[0];
+  g_autofree char *section = find_section (keys, output->name, "output");
+  g_autofree char *labels =
+      section ? g_key_file_get_string (keys, section, "labels-file", NULL)
+              : NULL;
+  if (!labels || reader->info->labels[0])
+    return TRUE;
+  return read_labels_file (reader, labels, error);
+}
+
+gboolean
+forge_info_read_file (ForgeInfoReader *reader, GError **error)
+{
+  gboolean wanted =
+      reader->path && reader->takes_pictures &&
+      !g_hash_table_contains (reader->graph->metadata, "forge.preprocess");
+  g_autofree char *path = wanted ? find_file (reader->path) : NULL;
+  if (!path)
+    return TRUE;
+  size_t size_bytes;
+  g_autofree char *text =
+      forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error);
+  if (!text)
+    return FALSE;
+  ForgeInfoReader named = *reader;
+  named.name = path;
+  g_autoptr (GKeyFile) keys = g_key_file_new ();
+  g_autoptr (GError) cause = NULL;
+  g_key_file_set_list_separator (keys, ',');
+  gboolean ok = g_key_file_load_from_data (keys, text, size_bytes, 0, &cause)
+                    ? check_version (&named, keys, error) &&
+                          read_input (&named, keys, error) &&
+                          read_output (&named, keys, error)
+                    : forge_info_fail (&named, error, FORGE_ERROR_FORMAT,
+                          "not a key file: %s", cause->message);
+  reader->known = named.known;
+  return ok;
+}

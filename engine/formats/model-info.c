@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a model wants to be fed and what its scores mean. A file that says
+ * nothing gets defaults, and the assumptions text says which:
+ *   size    224 x 224 where the input's shape leaves it open
+ *   layout  NCHW unless only the last extent can be the channels
+ *   values  byte / 255 for float32 (uint8 inputs take the byte as it is)
+ *   colour  RGB
+ *   resize  centre crop, antialiased */
+#include "formats/model-info.h"
+
+#include <string.h>
+
+#include "forge/error.h"
+#include "tensor/tensor.h"
+
+#define DEFAULT_SIZE 224
+#define MAX_SIZE 32768
+
+gboolean
+forge_info_fail (const ForgeInfoReader *reader, GError **error, int code,
+    const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (error, FORGE_ERROR, code, "%s: %s", reader->name, text);
+  return FALSE;
+}
+
+gboolean
+forge_info_set_size (
+    ForgeInfoReader *reader, int64_t width, int64_t height, GError **error)
+{
+  ForgePreprocess *preprocess = &reader->info->preprocess;
+  if (width < 1 || width > MAX_SIZE || height < 1 || height > MAX_SIZE)
+    return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+        "a picture size of %" G_GINT64_FORMAT " x %" G_GINT64_FORMAT
+        "; 1 to %d are possible",
+        width, height, MAX_SIZE);
+  if ((reader->known & FORGE_INFO_SIZE) &&
+      (width != preprocess->width || height != preprocess->height))
+    return forge_info_fail (reader, error, FORGE_ERROR_SHAPE,
+        "the metadata says %" G_GINT64_FORMAT " x %" G_GINT64_FORMAT
+        " pixels, the graph's input has %d x %d",
+        width, height, preprocess->width, preprocess->height);
+  preprocess->width = (int) width;
+  preprocess->height = (int) height;
+  reader->known |= FORGE_INFO_SIZE;
+  return TRUE;
+}
+
+gboolean
+forge_info_set_colour (
+    ForgeInfoReader *reader, const char *colour, GError **error)
+{
+  gboolean grey = strcmp (colour, "grey") == 0;
+  gboolean bgr = strcmp (colour, "bgr") == 0;
+  if (!grey && !bgr && strcmp (colour, "rgb") != 0)
+    return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+        "colour order '%s'; expected rgb, bgr or grey", colour);
+  if (grey != (reader->info->preprocess.channels == 1))
+    return forge_info_fail (reader, error, FORGE_ERROR_SHAPE,
+        "colour order '%s' does not fit an input of %d channels", colour,
+        reader->info->preprocess.channels);
+  reader->info->preprocess.bgr = bgr;
+  reader->known |= FORGE_INFO_COLOUR;
+  return TRUE;
+}
+
+gboolean
+forge_info_set_resize (ForgeInfoReader *reader, const char *policy,
+    const char *filter, GError **error)
+{
+  ForgePreprocess *preprocess = &reader->info->preprocess;
+  if (policy && !forge_resize_policy_parse (policy, &preprocess->policy))
+    return forge_info_fail (reader, error, FORGE_ERROR_UNSUPPORTED,
+        "resize policy '%s' is not known", policy);
+  if (filter && !forge_resize_filter_parse (filter, &preprocess->filter))
+    return forge_info_fail (reader, error, FORGE_ERROR_UNSUPPORTED,
+        "resize filter '%s' is not known", filter);
+  if (policy)
+    reader->known |= FORGE_INFO_RESIZE;
+  return TRUE;
+}
+
+gboolean
+forge_info_take_labels (ForgeInfoReader *reader, char **labels, GError **error)
+{
+  ForgeModelInfo *info = reader->info;
+  guint n_labels = g_strv_length (labels);
+  if (info->n_classes > 0 && n_labels != info->n_classes) {
+    g_strfreev (labels);
+    return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+        "%u labels for an output of %u classes", n_labels, info->n_classes);
+  }
+  g_strfreev (info->labels);
+  info->labels = labels;
+  info->n_classes = n_labels;
+  return TRUE;
+}
+
+static gboolean
+can_be_channels (int64_t extent)
+{
+  return extent == 1 || extent == 3;
+}
+
+/* A picture is one 4-dimensional input of 1 or 3 channels. Where first and
+ * last extent both fit, ONNX's own order wins. */
+static void
+read_input (ForgeInfoReader *reader)
+{
+  ForgePreprocess *preprocess = &reader->info->preprocess;
+  const ForgeValue *input =
+      reader->graph->inputs->len == 1 ? reader->graph->inputs->pdata[0] : NULL;
+  *preprocess = (ForgePreprocess) { 0 };
+  if (!input || input->shape.rank != 4 ||
+      (input->dtype != FORGE_UINT8 && input->dtype != FORGE_FLOAT32))
+    return;
+  const int64_t *dims = input->shape.dims;
+  gboolean nchw = can_be_channels (dims[1]);
+  gboolean nhwc = can_be_channels (dims[3]) && !nchw;
+  if (!nchw && !nhwc && (dims[1] != -1 || dims[3] != -1))
+    return;
+  *preprocess = (ForgePreprocess) FORGE_PREPROCESS_DEFAULT;
+  preprocess->dtype = input->dtype;
+  preprocess->nchw = !nhwc;
+  preprocess->channels = nchw ? (int) dims[1] : nhwc ? (int) dims[3] : 3;
+  reader->takes_pictures = TRUE;
+  /* [N, 3, H, 3] tells nothing; anything else does */
+  if (nhwc || (nchw && !can_be_channels (dims[3])))
+    reader->known |= FORGE_INFO_LAYOUT;
+  int64_t height = dims[nhwc ? 1 : 2], width = dims[nhwc ? 2 : 3];
+  preprocess->width = preprocess->height = DEFAULT_SIZE;
+  if (width > 0 && height > 0 && width <= MAX_SIZE && height <= MAX_SIZE) {
+    preprocess->width = (int) width;
+    preprocess->height = (int) height;
+    reader->known |= FORGE_INFO_SIZE;
+  }
+}
+
+/* Scores per picture: all extents but the batch. 0 where one is unknown. */
+static guint
+count_classes (const ForgeGraph *graph)
+{
+  const ForgeValue *output = graph->outputs->pdata[0];
+  ForgeShape rest = { 0 };
+  for (int i = output->shape.rank > 1; i < output->shape.rank; i++)
+    rest.dims[rest.rank++] = output->shape.dims[i];
+  int64_t count = output->shape.rank > 0 ? forge_shape_count (&rest) : 0;
+  return count > 0 && count <= G_MAXINT32 ? (guint) count : 0;
+}
+
+/* Walks back over nodes that only rename or reshape. */
+static gboolean
+ends_in_probabilities (const ForgeGraph *graph)
+{
+  static const char *const looked_through[] = { "Identity", "Reshape",
+    "Flatten", "Squeeze", "Unsqueeze", NULL };
+  const ForgeValue *value = graph->outputs->pdata[0];
+  while (value && value->producer) {
+    const ForgeNode *node = value->producer;
+    if (strcmp (node->op->type, "Softmax") == 0 ||
+        strcmp (node->op->type, "Sigmoid") == 0)
+      return TRUE;
+    if (!g_strv_contains (looked_through, node->op->type))
+      return FALSE;
+    value = forge_node_in (node, 0);
+  }
+  return FALSE;
+}
+
+static void
+apply_defaults (ForgeInfoReader *reader)
+{
+  ForgePreprocess *preprocess = &reader->info->preprocess;
+  if (!reader->takes_pictures)
+    return;
+  GString *text = g_string_new (NULL);
+  if (!(reader->known & FORGE_INFO_SIZE))
+    g_string_append_printf (
+        text, "%d x %d pixels, ", preprocess->width, preprocess->height);
+  if (!(reader->known & FORGE_INFO_LAYOUT))
+    g_string_append (text, "layout NCHW, ");
+  if (!(reader->known & FORGE_INFO_VALUES) &&
+      preprocess->dtype == FORGE_FLOAT32) {
+    for (int c = 0; c < 3; c++) {
+      preprocess->scale[c] = 1 / 255.0f;
+      preprocess->bias[c] = 0;
+    }
+    g_string_append (text, "values scaled to 0..1, ");
+  }
+  if (!(reader->known & FORGE_INFO_COLOUR) && preprocess->channels == 3)
+    g_string_append (text, "colour order RGB, ");
+  if (!(reader->known & FORGE_INFO_RESIZE))
+    g_string_append_printf (text, "resized by %s with filter %s, ",
+        forge_resize_policy_name (preprocess->policy),
+        forge_resize_filter_name (preprocess->filter));
+  g_string_truncate (text, text->len > 2 ? text->len - 2 : 0);
+  reader->info->assumptions = g_string_free (text, text->len == 0);
+}
+
+static char *
+base_name (const char *path)
+{
+  g_autofree char *name = path ? g_path_get_basename (path) : NULL;
+  char *dot = name ? strrchr (name, '.') : NULL;
+  if (dot && dot != name)
+    *dot = 0;
+  if (!name || !g_utf8_validate (name, -1, NULL))
+    return name ? g_utf8_make_valid (name, -1) : g_strdup ("model");
+  return g_steal_pointer (&name);
+}
+
+ForgeModelInfo *
+forge_model_info_read (
+    const ForgeGraph *graph, const char *path, GError **error)
+{
+  ForgeModelInfo *info = g_new0 (ForgeModelInfo, 1);
+  ForgeInfoReader reader = { .graph = graph,
+    .path = path,
+    .name = path ? path : "built-in model",
+    .info = info };
+  const char *name = g_hash_table_lookup (graph->metadata, "forge.name");
+  const char *version = g_hash_table_lookup (graph->metadata, "forge.version");
+  info->name = name && *name ? g_strdup (name) : base_name (path);
+  info->version = g_strdup (version ? version : "");
+  info->labels = g_new0 (char *, 1);
+  info->n_classes = count_classes (graph);
+  info->has_probabilities = ends_in_probabilities (graph);
+  read_input (&reader);
+  if (!forge_info_read_metadata (&reader, error) ||
+      !forge_info_read_file (&reader, error)) {
+    forge_model_info_free (info);
+    return NULL;
+  }
+  apply_defaults (&reader);
+  return info;
+}
+
+void
+forge_model_info_free (ForgeModelInfo *info)
+{
+  if (!info)
+    return;
+  g_free (info->name);
+  g_free (info->version);
+  g_strfreev (info->labels);
+  g_free (info->assumptions);
+  g_free (info);
+}
