@@ -79,6 +79,11 @@ load_embedded (GError **error)
   const uint8_t *bytes;
   size_t size_bytes;
   forge_embedded_model (&bytes, &size_bytes);
+  if (!bytes) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_NOT_FOUND,
+        FORGE_MODEL_EMBEDDED ": this build has no built-in model");
+    return NULL;
+  }
   return forge_model_load_bytes (
       bytes, size_bytes, FORGE_MODEL_EMBEDDED, error);
 }
