@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * `gst-forge bench MODEL`: how long one run takes on this machine. Every run
+ * is timed alone on the monotonic clock and reported as quantiles, because
+ * a mean hides the tail that a live stream stumbles over. The node table of
+ * --profile comes from a session of its own, so that its clock readings do
+ * not disturb the figures above it. */
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "forge/cpu.h"
+#include "forge/session.h"
+#include "forge/stats.h"
+#include "output.h"
+
+#define WARM_UP_NS 200000000u /* caches, page faults, clock frequency */
+#define MAX_RUNS 10000000
+
+typedef struct {
+  int threads, batch, iterations;
+  double seconds;
+  gboolean profile;
+  char *json;
+} BenchOptions;
+
+/* A session, and the inputs it gets before every run: a run may overwrite
+ * its inputs. */
+typedef struct {
+  ForgeSession *session;
+  guint n_inputs;
+  void **inputs;
+} Bench;
+
+typedef struct {
+  gsize n_runs;
+  double median_ms, p95_ms, p99_ms, min_ms, mean_ms;
+  double images_per_s;
+} Figures;
+
+static uint64_t
+now_ns (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (uint64_t) now.tv_sec * 1000000000u + now.tv_nsec;
+}
+
+/* Bytes over the whole range; floats in [0, 1); other types stay zero, which
+ * is a valid index everywhere. */
+static void *
+make_input (const ForgeTensor *tensor, GRand *random)
+{
+  gsize size_bytes = forge_tensor_get_size_bytes (tensor);
+  void *data = g_malloc0 (MAX (size_bytes, 1));
+  switch (forge_tensor_get_dtype (tensor)) {
+  case FORGE_UINT8:
+    for (gsize i = 0; i < size_bytes; i++)
+      ((uint8_t *) data)[i] = g_rand_int (random) >> 24;
+    break;
+  case FORGE_FLOAT32:
+    for (gsize i = 0; i < size_bytes / sizeof (float); i++)
+      ((float *) data)[i] = g_rand_double (random);
+    break;
+  default:
+    break;
+  }
+  return data;
+}
+
+static void
+bench_clear (Bench *bench)
+{
+  for (guint i = 0; i < bench->n_inputs; i++)
+    g_free (bench->inputs[i]);
+  g_free (bench->inputs);
+  forge_session_free (bench->session);
+}
+
+static gboolean
+bench_init (Bench *bench, ForgeModel *model, const BenchOptions *options,
+    gboolean profile, GError **error)
+{
+  const ForgeSessionParams params = {
+    .threads = options->threads,
+    .batch = options->batch,
+    .profile = profile,
+  };
+  bench->session = forge_session_new (model, &params, error);
+  if (!bench->session)
+    return FALSE;
+  GRand *random = g_rand_new_with_seed (1);
+  bench->n_inputs = forge_model_get_n_inputs (model);
+  bench->inputs = g_new (void *, bench->n_inputs);
+  for (guint i = 0; i < bench->n_inputs; i++)
+    bench->inputs[i] =
+        make_input (forge_session_get_input (bench->session, i), random);
+  g_rand_free (random);
+  return TRUE;
+}
+
+static uint64_t
+time_one_run (Bench *bench)
+{
+  for (guint i = 0; i < bench->n_inputs; i++) {
+    ForgeTensor *input = forge_session_get_input (bench->session, i);
+    memcpy (forge_tensor_get_data (input), bench->inputs[i],
+        forge_tensor_get_size_bytes (input));
+  }
+  uint64_t start_ns = now_ns ();
+  forge_session_run (bench->session);
+  return now_ns () - start_ns;
+}
+
+/* Runs until both the count and the time are spent. (transfer full): one
+ * double a run, milliseconds. */
+static GArray *
+measure (Bench *bench, const BenchOptions *options)
+{
+  for (uint64_t start_ns = now_ns (); now_ns () - start_ns < WARM_UP_NS;)
+    time_one_run (bench);
+  GArray *times_ms = g_array_new (FALSE, FALSE, sizeof (double));
+  gsize n_least = options->iterations > 0 ? (gsize) options->iterations : 1;
+  double spend_ns = options->iterations > 0 ? 0 : options->seconds * 1e9;
+  uint64_t start_ns = now_ns ();
+  while (times_ms->len < n_least ||
+         (now_ns () - start_ns < spend_ns && times_ms->len < MAX_RUNS)) {
+    double time_ms = time_one_run (bench) / 1e6;
+    g_array_append_val (times_ms, time_ms);
+  }
+  return times_ms;
+}
+
+static Figures
+summarise (GArray *times_ms, int batch)
+{
+  double *values = (double *) times_ms->data;
+  gsize n_runs = times_ms->len;
+  double sum_ms = 0;
+  for (gsize i = 0; i < n_runs; i++)
+    sum_ms += values[i];
+  return (Figures) {
+    .n_runs = n_runs,
+    .median_ms = forge_quantile (values, n_runs, 0.5),
+    .p95_ms = forge_quantile (values, n_runs, 0.95),
+    .p99_ms = forge_quantile (values, n_runs, 0.99),
+    .min_ms = forge_quantile (values, n_runs, 0),
+    .mean_ms = sum_ms / n_runs,
+    .images_per_s = 1e3 * batch * n_runs / sum_ms,
+  };
+}
+
+static void
+report_figures (JsonBuilder *builder, FILE *out, const Figures *figures)
+{
+  const struct {
+    const char *name;
+    double value;
+  } rows[] = {
+    { "median_ms", figures->median_ms },
+    { "p95_ms", figures->p95_ms },
+    { "p99_ms", figures->p99_ms },
+    { "min_ms", figures->min_ms },
+    { "mean_ms", figures->mean_ms },
+    { "images_per_s", figures->images_per_s },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    fprintf (out, "%-14s %.4f\n", rows[i].name, rows[i].value);
+    output_add_double (builder, rows[i].name, rows[i].value);
+  }
+  fprintf (out, "%-14s %" G_GSIZE_FORMAT "\n", "n_runs", figures->n_runs);
+  output_add_int (builder, "n_runs", figures->n_runs);
+}
+
+static void
+report_setting (JsonBuilder *builder, FILE *out, const ForgeSession *session,
+    const BenchOptions *options)
+{
+  int threads = options->threads > 0 ? options->threads : forge_cpu_count ();
+  const struct {
+    const char *name;
+    gint64 value;
+  } rows[] = {
+    { "threads", threads },
+    { "batch", options->batch },
+    { "arena_bytes", forge_session_get_arena_bytes (session) },
+    { "packed_bytes", forge_session_get_packed_bytes (session) },
+  };
+  fprintf (out, "%-14s %s\n", "cpu", forge_cpu_tier ());
+  output_add_string (builder, "cpu", forge_cpu_tier ());
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autofree char *text = output_thousands (rows[i].value);
+    fprintf (out, "%-14s %s\n", rows[i].name, text);
+    output_add_int (builder, rows[i].name, rows[i].value);
+  }
+}
+
+static void
+report_node (JsonBuilder *builder, FILE *out, const ForgeNodeProfile *node,
+    double all_ns)
+{
+  double mean_us = node->n_runs ? node->total_ns / 1e3 / node->n_runs : 0;
+  double share = all_ns > 0 ? 100 * node->total_ns / all_ns : 0;
+  double gflops = mean_us > 0 ? node->n_flops / mean_us / 1e3 : 0;
+  fprintf (out, "%10.2f %6.1f %9.2f  %-12s %-12s %s\n", mean_us, share, gflops,
+      node->type, node->algorithm ? node->algorithm : "-", node->name);
+  json_builder_begin_object (builder);
+  output_add_string (builder, "name", node->name);
+  output_add_string (builder, "type", node->type);
+  output_add_string (builder, "algorithm", node->algorithm);
+  output_add_double (builder, "mean_us", mean_us);
+  output_add_double (builder, "percent", share);
+  output_add_int (builder, "n_flops", node->n_flops);
+  output_add_double (builder, "gflops_per_s", gflops);
+  json_builder_end_object (builder);
+}
+
+static gboolean
+report_profile (JsonBuilder *builder, FILE *out, ForgeModel *model,
+    const BenchOptions *options, GError **error)
+{
+  Bench bench;
+  if (!bench_init (&bench, model, options, TRUE, error))
+    return FALSE;
+  g_array_unref (measure (&bench, options));
+  gsize n_nodes = 0;
+  g_autofree ForgeNodeProfile *nodes =
+      forge_session_get_profile (bench.session, &n_nodes);
+  double all_ns = 0;
+  for (gsize i = 0; i < n_nodes; i++)
+    all_ns += nodes[i].total_ns;
+  fprintf (out, "\n%10s %6s %9s  %-12s %-12s %s\n", "us/run", "%", "GFLOP/s",
+      "type", "algorithm", "node");
+  json_builder_set_member_name (builder, "nodes");
+  json_builder_begin_array (builder);
+  for (gsize i = 0; i < n_nodes; i++)
+    report_node (builder, out, &nodes[i], all_ns);
+  json_builder_end_array (builder);
+  bench_clear (&bench);
+  return TRUE;
+}
+
+static int
+bench_model (const char *path, const BenchOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeModel) model = command_load_model (path);
+  if (!model)
+    return COMMAND_FAILED;
+  Bench bench;
+  if (!bench_init (&bench, model, options, FALSE, &error))
+    return command_error ("%s", error->message);
+  FILE *out = output_text_stream (options->json);
+  g_autoptr (GArray) times_ms = measure (&bench, options);
+  Figures figures = summarise (times_ms, options->batch);
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  json_builder_begin_object (builder);
+  output_add_model (builder, model);
+  report_figures (builder, out, &figures);
+  report_setting (builder, out, bench.session, options);
+  bench_clear (&bench);
+  if ((options->profile &&
+          !report_profile (builder, out, model, options, &error)) ||
+      !output_write_json (builder, options->json, &error))
+    return command_error ("%s", error->message);
+  return COMMAND_OK;
+}
+
+int
+cmd_bench (int argc, char **argv)
+{
+  BenchOptions options = { .batch = 1, .seconds = 1 };
+  g_autofree char *json = NULL;
+  g_auto (GStrv) rest = NULL;
+  const GOptionEntry entries[] = {
+    { "threads", 't', 0, G_OPTION_ARG_INT, &options.threads,
+        "threads; 0 = all the process may use (0)", "N" },
+    { "batch", 'b', 0, G_OPTION_ARG_INT, &options.batch, "images a run (1)",
+        "B" },
+    { "iterations", 'n', 0, G_OPTION_ARG_INT, &options.iterations,
+        "timed runs; 0 = as many as fit into --seconds (0)", "N" },
+    { "seconds", 's', 0, G_OPTION_ARG_DOUBLE, &options.seconds,
+        "time to spend on timed runs (1)", "S" },
+    { "profile", 'p', 0, G_OPTION_ARG_NONE, &options.profile,
+        "time every node too", NULL },
+    { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
+        "write a JSON document too; - is standard output", "FILE" },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
+        "MODEL" },
+    { NULL },
+  };
+  int status = command_parse ("bench",
+      "Time a model on random input, after a warm-up: quantiles of single runs,"
+      "\nimages a second, memory.",
+      entries, &argc, &argv);
+  if (status >= 0)
+    return status;
+  if (!rest || g_strv_length (rest) != 1)
+    return command_usage_error ("bench", "exactly one MODEL is needed");
+  const CommandRange ranges[] = {
+    { "--threads", options.threads, 0, COMMAND_MAX_THREADS },
+    { "--batch", options.batch, 1, COMMAND_MAX_BATCH },
+    { "--iterations", options.iterations, 0, MAX_RUNS },
+    { "--seconds", options.seconds, 0, 3600 },
+  };
+  status = command_check_ranges ("bench", ranges, G_N_ELEMENTS (ranges));
+  if (status >= 0)
+    return status;
+  options.json = json;
+  return bench_model (rest[0], &options);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What every subcommand shares: exit statuses, option parsing, messages. A
+ * subcommand `x` is cmd-x.c with cmd_x() and a line in commands.def. */
+#pragma once
+
+#include "forge/model.h"
+
+#define COMMAND_OK 0
+#define COMMAND_BELOW_FLOOR 1 /* a class F1 is under the floor */
+#define COMMAND_USAGE 2
+#define COMMAND_FAILED 3
+
+#define COMMAND(name, summary) int cmd_##name (int argc, char **argv);
+#include "commands.def"
+#undef COMMAND
+
+/**
+ * command_parse:
+ * @name: the subcommand
+ * @description: what it does, shown above the options by --help
+ * @entries: its options; %G_OPTION_REMAINING for the rest of the line
+ * @argc, @argv: (inout): argv[0] is the subcommand
+ *
+ * Handles --help, reports a wrong option with a hint where help is.
+ *
+ * Returns: -1 to go on, else the status to exit with
+ */
+int command_parse (const char *name, const char *description,
+    const GOptionEntry *entries, int *argc, char ***argv);
+
+/* Prints "gst-forge: <text>" and where help is. Returns COMMAND_USAGE. */
+int command_usage_error (const char *name, const char *format, ...)
+    G_GNUC_PRINTF (2, 3);
+/* Prints "gst-forge: <text>". Returns COMMAND_FAILED. */
+int command_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* A number that an option took, and what it may be. */
+typedef struct {
+  const char *option; /* "--batch" */
+  double value, least, most;
+} CommandRange;
+
+/* -1 when all are within their ranges (NaN is not), else as
+ * command_usage_error(). */
+int command_check_ranges (
+    const char *name, const CommandRange *ranges, gsize n_ranges);
+
+/* Sane bounds for --threads and --batch; a seed must be exact as a double. */
+#define COMMAND_MAX_THREADS 1024
+#define COMMAND_MAX_BATCH 65536
+#define COMMAND_MAX_SEED 0x1p53
+
+/* The model file or "embedded", after a note on what had to be assumed about
+ * it; NULL after a message. */
+ForgeModel *command_load_model (const char *path);
