@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The command gst-forge as a user and a script meet it: help, usage errors,
+ * inspect, run, bench. */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "command-run.h"
+#include "forge/version.h"
+#include "tensor/tensor.h"
+#include "toy-models.h"
+
+static const char *const commands[] = {
+#define COMMAND(name, summary) #name,
+#include "../../pipelines/gst-forge/commands.def"
+#undef COMMAND
+};
+
+static void
+help_names_every_command (void)
+{
+  static const char *const lines[] = { "help", "--help", "-h" };
+  for (gsize i = 0; i < G_N_ELEMENTS (lines); i++) {
+    g_auto (CommandResult) result = command_run ("%s", lines[i]);
+    command_assert_status (&result, 0);
+    for (gsize k = 0; k < G_N_ELEMENTS (commands); k++)
+      g_assert_nonnull (strstr (result.out, commands[k]));
+    g_assert_nonnull (strstr (result.out, "Exit status"));
+    g_assert_cmpstr (result.err, ==, "");
+  }
+}
+
+static void
+every_command_has_help (void)
+{
+  for (gsize k = 0; k < G_N_ELEMENTS (commands); k++) {
+    g_auto (CommandResult) by_option = command_run ("%s --help", commands[k]);
+    command_assert_status (&by_option, 0);
+    g_autofree char *usage = g_strdup_printf ("gst-forge %s", commands[k]);
+    g_assert_nonnull (strstr (by_option.out, usage));
+    g_assert_nonnull (strstr (by_option.out, "Exit status"));
+    g_auto (CommandResult) by_word = command_run ("help %s", commands[k]);
+    g_assert_cmpstr (by_word.out, ==, by_option.out);
+  }
+}
+
+static void
+version_is_printed (void)
+{
+  g_auto (CommandResult) result = command_run ("--version");
+  command_assert_status (&result, 0);
+  g_assert_cmpstr (result.out, ==, "gst-forge " FORGE_VERSION "\n");
+}
+
+static void
+wrong_usage_exits_with_2 (void)
+{
+  static const struct {
+    const char *line, *word;
+  } rows[] = {
+    { "", "Usage" },
+    { "juggle", "juggle" },
+    { "help juggle", "juggle" },
+    { "inspect", "MODEL" },
+    { "inspect a.onnx b.onnx", "MODEL" },
+    { "inspect --no-such-option a.onnx", "--no-such-option" },
+    { "run colours.onnx", "--input" },
+    { "run colours.onnx --input a.npy", "--output" },
+    { "run arithmetic.onnx -i a=a.npy -o s.npy", "'b'" },
+    { "run arithmetic.onnx -i a.npy -i b.npy -i c.npy -o s.npy", "c.npy" },
+    { "run arithmetic.onnx -i a=a.npy -i a=b.npy -o s.npy", "before" },
+    { "bench colours.onnx --batch 0", "--batch" },
+    { "bench colours.onnx --seconds nan", "--seconds" },
+    { "bench colours.onnx --iterations -5", "--iterations" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_auto (CommandResult) result = command_run ("%s", rows[i].line);
+    command_assert_status (&result, 2);
+    g_assert_cmpstr (result.out, ==, "");
+    if (!strstr (result.err, rows[i].word))
+      g_error ("'%s' does not speak of %s: %s", rows[i].line, rows[i].word,
+          result.err);
+  }
+}
+
+static void
+a_file_that_cannot_be_read_is_named (void)
+{
+  g_file_set_contents ("text.onnx", "not a model\n", -1, NULL);
+  static const char *const lines[] = {
+    "inspect absent.onnx",
+    "run absent.onnx -i a.npy -o b.npy",
+    "bench absent.onnx",
+    "inspect text.onnx",
+    "run colours.onnx -i absent.npy -o b.npy",
+    "inspect colours.onnx --json absent/folder.json",
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (lines); i++) {
+    g_auto (CommandResult) result = command_run ("%s", lines[i]);
+    command_assert_status (&result, 3);
+    g_assert_true (g_str_has_prefix (result.err, "gst-forge: "));
+    g_assert_true (
+        strstr (result.err, "absent") || strstr (result.err, "text.onnx"));
+  }
+}
+
+static void
+inspect_shows_layers_and_counts_parameters (void)
+{
+  g_auto (CommandResult) text = command_run ("inspect colours.onnx");
+  command_assert_status (&text, 0);
+  static const char *const words[] = { "colours", "version 7",
+    "uint8 [?, 8, 8, 3]", "blue, green, red", "Gemm", "[1, 192]", "579",
+    "forge.labels" };
+  for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
+    if (!strstr (text.out, words[i]))
+      g_error ("inspect does not show %s:\n%s", words[i], text.out);
+
+  g_auto (CommandResult) result = command_run ("inspect colours.onnx --json -");
+  command_assert_status (&result, 0);
+  g_assert_cmpstr (result.err, ==, text.out);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonObject *root = command_json_root (parser);
+  static const char *const names[] = { "model", "inputs", "outputs",
+    "preprocess", "labels", "layers", "total_flops", "total_parameters",
+    "metadata", "assumptions", "has_probabilities" };
+  command_assert_members (root, names, G_N_ELEMENTS (names));
+  g_assert_cmpint (
+      json_object_get_int_member (root, "total_parameters"), ==, 579);
+  JsonArray *layers = json_object_get_array_member (root, "layers");
+  gint64 n_parameters = 0;
+  for (guint i = 0; i < json_array_get_length (layers); i++)
+    n_parameters += json_object_get_int_member (
+        json_array_get_object_element (layers, i), "n_parameters");
+  g_assert_cmpint (n_parameters, ==, 579);
+}
+
+static void
+inspect_writes_the_same_json_to_a_file (void)
+{
+  g_auto (CommandResult) file =
+      command_run ("inspect colours.onnx --json inspect.json");
+  command_assert_status (&file, 0);
+  g_assert_nonnull (strstr (file.out, "579"));
+  g_auto (CommandResult) pipe = command_run ("inspect colours.onnx --json -");
+  g_autofree char *json = NULL;
+  g_assert_true (g_file_get_contents ("inspect.json", &json, NULL, NULL));
+  g_assert_cmpstr (json, ==, pipe.out);
+}
+
+static void
+save_row (const char *path, ForgeDtype dtype, int n, const void *values)
+{
+  ForgeShape shape = forge_shape (2, 1, n);
+  g_autoptr (ForgeTensor) tensor = forge_tensor_new (dtype, &shape, NULL);
+  memcpy (forge_tensor_get_data (tensor), values,
+      forge_tensor_get_size_bytes (tensor));
+  g_assert_true (forge_tensor_save_npy (tensor, path, NULL));
+}
+
+static void
+run_takes_inputs_and_outputs_by_name (void)
+{
+  save_row ("a.npy", FORGE_FLOAT32, 4, (float[]) { 1, 2, 3, 4 });
+  save_row ("b.npy", FORGE_FLOAT32, 4, (float[]) { 10, 20, 30, 40 });
+  g_auto (CommandResult) result =
+      command_run ("run arithmetic.onnx -i b=b.npy -i a.npy"
+                   " -o product=p.npy -o s.npy");
+  command_assert_status (&result, 0);
+  g_autoptr (ForgeTensor) sum = forge_tensor_load_npy ("s.npy", NULL);
+  g_autoptr (ForgeTensor) product = forge_tensor_load_npy ("p.npy", NULL);
+  const float sums[] = { 11, 22, 33, 44 };
+  const float products[] = { 10, 40, 90, 160 };
+  g_assert_cmpmem (forge_tensor_get_data (sum), 16, sums, 16);
+  g_assert_cmpmem (forge_tensor_get_data (product), 16, products, 16);
+}
+
+static void
+run_refuses_arrays_that_do_not_fit (void)
+{
+  save_row ("short.npy", FORGE_FLOAT32, 3, (float[]) { 1, 2, 3 });
+  save_row ("bytes.npy", FORGE_UINT8, 4, "abcd");
+  static const struct {
+    const char *file, *found;
+  } rows[] = { { "short.npy", "float32 [1, 3]" },
+    { "bytes.npy", "uint8 [1, 4]" } };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_auto (CommandResult) result = command_run (
+        "run arithmetic.onnx -i %s -i b.npy -o s.npy", rows[i].file);
+    command_assert_status (&result, 3);
+    g_assert_nonnull (strstr (result.err, rows[i].file));
+    g_assert_nonnull (strstr (result.err, "float32 [1, 4]"));
+    g_assert_nonnull (strstr (result.err, rows[i].found));
+  }
+}
+
+static void
+bench_reports_quantiles_in_order (void)
+{
+  g_auto (CommandResult) result =
+      command_run ("bench colours.onnx -t 1 -b 4 -n 50 --profile --json -");
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonObject *root = command_json_root (parser);
+  static const char *const names[] = { "model", "cpu", "threads", "batch",
+    "n_runs", "mean_ms", "images_per_s", "arena_bytes", "packed_bytes",
+    "nodes" };
+  command_assert_members (root, names, G_N_ELEMENTS (names));
+  g_assert_cmpint (json_object_get_int_member (root, "n_runs"), ==, 50);
+  g_assert_cmpint (json_object_get_int_member (root, "batch"), ==, 4);
+  g_assert_cmpint (json_object_get_int_member (root, "threads"), ==, 1);
+  static const char *const order[] = { "min_ms", "median_ms", "p95_ms",
+    "p99_ms" };
+  double last = 0;
+  for (gsize i = 0; i < G_N_ELEMENTS (order); i++) {
+    double value = json_object_get_double_member (root, order[i]);
+    g_assert_cmpfloat (value, >, 0);
+    g_assert_cmpfloat (value, >=, last);
+    last = value;
+  }
+  JsonArray *nodes = json_object_get_array_member (root, "nodes");
+  double percent = 0;
+  for (guint i = 0; i < json_array_get_length (nodes); i++)
+    percent += json_object_get_double_member (
+        json_array_get_object_element (nodes, i), "percent");
+  g_assert_cmpfloat_with_epsilon (percent, 100, 1e-6);
+  g_assert_nonnull (strstr (result.err, "median_ms"));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  command_enter_folder ();
+  toy_write_colour_model ("colours.onnx");
+  toy_write_arithmetic_model ("arithmetic.onnx");
+#define ADD(test) g_test_add_func ("/gst-forge/" #test, test)
+  ADD (help_names_every_command);
+  ADD (every_command_has_help);
+  ADD (version_is_printed);
+  ADD (wrong_usage_exits_with_2);
+  ADD (a_file_that_cannot_be_read_is_named);
+  ADD (inspect_shows_layers_and_counts_parameters);
+  ADD (inspect_writes_the_same_json_to_a_file);
+  ADD (run_takes_inputs_and_outputs_by_name);
+  ADD (run_refuses_arrays_that_do_not_fit);
+  ADD (bench_reports_quantiles_in_order);
+  int status = g_test_run ();
+  command_leave_folder ();
+  return status;
+}
