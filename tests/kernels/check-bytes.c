@@ -124,7 +124,7 @@ check_h_case (const Tier *ref, const Tier *tier, size_t n_out, size_t n_taps)
   const bool at_end = check_below (2);
   const size_t in_step = 1 + check_below (5);
   const size_t out_step = 1 + check_below (4);
-  const size_t n_pixels = n_taps + check_below (30);
+  const size_t n_pixels = n_taps + check_below (60);
   const size_t n_in = (n_pixels - 1) * in_step + 1;
   int16_t *in = check_alloc (IN, n_in * sizeof *in, at_end);
   for (size_t i = 0; i < n_in; i++)

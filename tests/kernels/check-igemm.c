@@ -57,8 +57,9 @@ fill (const Case *test, const Tier *tier, Data *data)
   check_fill_float (w, n_weights);
   check_fill_float (bias, test->nr);
   memset (zero, 0, test->c * sizeof *zero);
+  const float odd[] = { INFINITY, -INFINITY, NAN, FLT_MAX, FLT_TRUE_MIN };
   if (test->odd_values)
-    check_sprinkle (a + check_below ((uint32_t) (n_rows * row_elems)), 1, true);
+    a[check_below ((uint32_t) (n_rows * row_elems))] = odd[check_below (5)];
   data->rows = check_alloc (
       ROWS, ((test->taps - 1) * mr_max + test->mr) * sizeof *data->rows, true);
   for (size_t k = 0; k < test->taps; k++)

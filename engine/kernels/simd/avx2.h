@@ -236,3 +236,72 @@ vsum_store_shifted7 (int16_t *p, vsum sum)
       _mm256_srai_epi32 (sum.lo, 7), _mm256_srai_epi32 (sum.hi, 7));
   _mm256_storeu_si256 ((__m256i *) p, packed);
 }
+
+/* 8 lanes of int16 and 4 lanes of int32. */
+#define VH_WIDTH 8
+
+typedef __m128i vh;
+typedef __m128i vq;
+
+static inline vh
+vh_load (const int16_t *p)
+{
+  return _mm_loadu_si128 ((const __m128i *) p);
+}
+
+/* Lanes from n on become 0. */
+static inline vh
+vh_keep_n (vh x, size_t n)
+{
+  const __m128i lane = _mm_setr_epi16 (0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm_and_si128 (x, _mm_cmpgt_epi16 (_mm_set1_epi16 ((short) n), lane));
+}
+
+/* p[0], p[step], ... p[7 * step]; reads 8 * step elements; step 1 to 4. */
+static inline vh
+vh_load_every (const int16_t *p, const size_t step)
+{
+  if (step == 1)
+    return vh_load (p);
+  if (step == 2) {
+    const __m128i even = _mm_set1_epi32 (0xFFFF);
+    return _mm_packus_epi32 (_mm_and_si128 (vh_load (p), even),
+        _mm_and_si128 (vh_load (p + 8), even));
+  }
+  if (step == 3) {
+    /* Lanes 0 3 6 | 1 4 7 | 2 5 of three vectors. */
+    __m128i x = _mm_blend_epi16 (vh_load (p), vh_load (p + 8), 0x92);
+    x = _mm_blend_epi16 (x, vh_load (p + 16), 0x24);
+    return _mm_shuffle_epi8 (x,
+        _mm_setr_epi8 (0, 1, 6, 7, 12, 13, 2, 3, 8, 9, 14, 15, 4, 5, 10, 11));
+  }
+  const __m128i first = _mm_set1_epi64x (0xFFFF);
+  const __m128i lo = _mm_packus_epi32 (_mm_and_si128 (vh_load (p), first),
+      _mm_and_si128 (vh_load (p + 8), first));
+  const __m128i hi = _mm_packus_epi32 (_mm_and_si128 (vh_load (p + 16), first),
+      _mm_and_si128 (vh_load (p + 24), first));
+  return _mm_packus_epi32 (lo, hi);
+}
+
+static inline vq
+vq_zero (void)
+{
+  return _mm_setzero_si128 ();
+}
+
+/* Adds the products of a and w, in pairs. */
+static inline vq
+vq_madd (vq sum, vh a, vh w)
+{
+  return _mm_add_epi32 (sum, _mm_madd_epi16 (a, w));
+}
+
+/* clamp_u8 ((sum of the lanes + 2^20) >> 21) of a, b, c and d as bytes. */
+static inline uint32_t
+vq_sum4_shifted21 (vq a, vq b, vq c, vq d)
+{
+  __m128i sum = _mm_hadd_epi32 (_mm_hadd_epi32 (a, b), _mm_hadd_epi32 (c, d));
+  sum = _mm_add_epi32 (sum, _mm_set1_epi32 (1 << 20));
+  sum = _mm_packs_epi32 (_mm_srai_epi32 (sum, 21), sum);
+  return (uint32_t) _mm_cvtsi128_si32 (_mm_packus_epi16 (sum, sum));
+}

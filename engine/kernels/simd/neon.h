@@ -225,3 +225,63 @@ vsum_store_shifted7 (int16_t *p, vsum sum)
   vst1q_s16 (
       p, vcombine_s16 (vqshrn_n_s32 (sum.lo, 7), vqshrn_n_s32 (sum.hi, 7)));
 }
+
+/* 8 lanes of int16 and 4 lanes of int32. */
+#define VH_WIDTH 8
+
+typedef int16x8_t vh;
+typedef int32x4_t vq;
+
+static inline vh
+vh_load (const int16_t *p)
+{
+  return vld1q_s16 (p);
+}
+
+/* Lanes from n on become 0. */
+static inline vh
+vh_keep_n (vh x, size_t n)
+{
+  static const int16_t lanes[8] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+  const uint16x8_t mask =
+      vcltq_s16 (vld1q_s16 (lanes), vdupq_n_s16 ((int16_t) n));
+  return vandq_s16 (x, vreinterpretq_s16_u16 (mask));
+}
+
+/* p[0], p[step], ... p[7 * step]; reads 8 * step elements; step 1 to 4. */
+static inline vh
+vh_load_every (const int16_t *p, const size_t step)
+{
+  if (step == 1)
+    return vld1q_s16 (p);
+  if (step == 2)
+    return vld2q_s16 (p).val[0];
+  if (step == 3)
+    return vld3q_s16 (p).val[0];
+  return vld4q_s16 (p).val[0];
+}
+
+static inline vq
+vq_zero (void)
+{
+  return vdupq_n_s32 (0);
+}
+
+/* Adds the products of a and w. */
+static inline vq
+vq_madd (vq sum, vh a, vh w)
+{
+  sum = vmlal_s16 (sum, vget_low_s16 (a), vget_low_s16 (w));
+  return vmlal_high_s16 (sum, a, w);
+}
+
+/* clamp_u8 ((sum of the lanes + 2^20) >> 21) of a, b, c and d as bytes. */
+static inline uint32_t
+vq_sum4_shifted21 (vq a, vq b, vq c, vq d)
+{
+  const int32x4_t sum = vpaddq_s32 (vpaddq_s32 (a, b), vpaddq_s32 (c, d));
+  const int16x4_t shifted =
+      vmovn_s32 (vshrq_n_s32 (vaddq_s32 (sum, vdupq_n_s32 (1 << 20)), 21));
+  const uint8x8_t bytes = vqmovun_s16 (vcombine_s16 (shifted, shifted));
+  return vget_lane_u32 (vreinterpret_u32_u8 (bytes), 0);
+}
