@@ -18,6 +18,8 @@ typedef struct {
   size_t in_step;
   size_t chunk;   /* taps that one load can hold */
   __m512i gather; /* lane i takes sample i * in_step */
+  /* Masks of whole chunks and of the last one: samples, and weights. */
+  __mmask32 span, last_span, taps, last_taps;
 } Job;
 
 static inline __mmask32
@@ -26,42 +28,62 @@ first_lanes (size_t n)
   return (__mmask32) ((UINT64_C (1) << n) - 1);
 }
 
+static ALWAYS_INLINE __m512i
+add_chunk (const Job *job, __m512i sum, const int16_t *in,
+    const int16_t *weights, __mmask32 span, __mmask32 taps)
+{
+  const __m512i a = _mm512_permutexvar_epi16 (
+      job->gather, _mm512_maskz_loadu_epi16 (span, in));
+  const __m512i w = _mm512_maskz_loadu_epi16 (taps, weights);
+  return _mm512_add_epi32 (sum, _mm512_madd_epi16 (a, w));
+}
+
 static ALWAYS_INLINE __m256i
-sum_products (const Job *job, size_t x)
+sum_products (const Job *job, const size_t n_chunks, size_t x)
 {
   const int16_t *in =
       job->in + (ptrdiff_t) job->start[x] * (ptrdiff_t) job->in_step;
   const int16_t *weights = job->weights + x * job->n_taps;
   __m512i sum = _mm512_setzero_si512 ();
-  for (size_t left = job->n_taps; left > 0;) {
-    const size_t n = left < job->chunk ? left : job->chunk;
-    const __mmask32 span = first_lanes ((n - 1) * job->in_step + 1);
-    __m512i a = _mm512_maskz_loadu_epi16 (span, in);
-    const __m512i w = _mm512_maskz_loadu_epi16 (first_lanes (n), weights);
-    a = _mm512_permutexvar_epi16 (job->gather, a);
-    sum = _mm512_add_epi32 (sum, _mm512_madd_epi16 (a, w));
-    in += n * job->in_step;
-    weights += n;
-    left -= n;
+  for (size_t i = 1; i < n_chunks; i++) {
+    sum = add_chunk (job, sum, in, weights, job->span, job->taps);
+    in += job->chunk * job->in_step;
+    weights += job->chunk;
   }
+  sum = add_chunk (job, sum, in, weights, job->last_span, job->last_taps);
   return _mm256_add_epi32 (
       _mm512_castsi512_si256 (sum), _mm512_extracti64x4_epi64 (sum, 1));
 }
 
 /* Outputs x[0] to x[3] as four bytes. */
 static ALWAYS_INLINE uint32_t
-four_outputs (const Job *job, const size_t x[GROUP])
+four_outputs (const Job *job, const size_t n_chunks, const size_t x[GROUP])
 {
-  const __m256i ab =
-      _mm256_hadd_epi32 (sum_products (job, x[0]), sum_products (job, x[1]));
-  const __m256i cd =
-      _mm256_hadd_epi32 (sum_products (job, x[2]), sum_products (job, x[3]));
+  const __m256i ab = _mm256_hadd_epi32 (
+      sum_products (job, n_chunks, x[0]), sum_products (job, n_chunks, x[1]));
+  const __m256i cd = _mm256_hadd_epi32 (
+      sum_products (job, n_chunks, x[2]), sum_products (job, n_chunks, x[3]));
   const __m256i abcd = _mm256_hadd_epi32 (ab, cd);
   __m128i sum = _mm_add_epi32 (
       _mm256_castsi256_si128 (abcd), _mm256_extracti128_si256 (abcd, 1));
   sum = _mm_add_epi32 (sum, _mm_set1_epi32 (1 << 20));
   sum = _mm_packs_epi32 (_mm_srai_epi32 (sum, 21), sum);
   return (uint32_t) _mm_cvtsi128_si32 (_mm_packus_epi16 (sum, sum));
+}
+
+/* With n_chunks a constant the loop over chunks is gone. */
+static ALWAYS_INLINE void
+run (const Job *job, const size_t n_chunks, size_t n_out, uint8_t *out,
+    size_t out_step)
+{
+  for (size_t x = 0; x < n_out; x += GROUP) {
+    size_t at[GROUP];
+    for (size_t i = 0; i < GROUP; i++)
+      at[i] = x + i < n_out ? x + i : n_out - 1;
+    uint32_t bytes = four_outputs (job, n_chunks, at);
+    for (size_t i = x; i < n_out && i < x + GROUP; i++, bytes >>= 8)
+      out[i * out_step] = (uint8_t) bytes;
+  }
 }
 
 void
@@ -74,17 +96,20 @@ forge_resize_h_s16_avx512 (size_t n_out, size_t n_taps, const int32_t *start,
         n_out, n_taps, start, weights, in, in_step, out, out_step);
     return;
   }
+  const size_t chunk = (LANES - 1) / in_step + 1;
+  const size_t n_chunks = (n_taps + chunk - 1) / chunk;
+  const size_t last = n_taps - (n_chunks - 1) * chunk;
   int16_t lanes[LANES];
   for (size_t i = 0; i < LANES; i++)
     lanes[i] = (int16_t) (i * in_step % LANES);
-  const Job job = { n_taps, start, weights, in, in_step,
-    (LANES - 1) / in_step + 1, _mm512_loadu_si512 (lanes) };
-  for (size_t x = 0; x < n_out; x += GROUP) {
-    size_t at[GROUP];
-    for (size_t i = 0; i < GROUP; i++)
-      at[i] = x + i < n_out ? x + i : n_out - 1;
-    uint32_t bytes = four_outputs (&job, at);
-    for (size_t i = x; i < n_out && i < x + GROUP; i++, bytes >>= 8)
-      out[i * out_step] = (uint8_t) bytes;
-  }
+  const Job job = { n_taps, start, weights, in, in_step, chunk,
+    _mm512_loadu_si512 (lanes), first_lanes ((chunk - 1) * in_step + 1),
+    first_lanes ((last - 1) * in_step + 1), first_lanes (chunk),
+    first_lanes (last) };
+  if (n_chunks == 1)
+    run (&job, 1, n_out, out, out_step);
+  else if (n_chunks == 2)
+    run (&job, 2, n_out, out, out_step);
+  else
+    run (&job, n_chunks, n_out, out, out_step);
 }
