@@ -87,22 +87,43 @@ reorder (const ForgeConv *conv, gboolean forth, const float *src, float *dst)
       1, n, forth ? c : conv->taps, forth ? conv->taps : c, src, dst);
 }
 
+/* The taps of one kernel row at @tap lie side by side in memory: all inside,
+ * no dilation, no other groups between them. */
+static gboolean
+is_row (const ForgeConv *conv, int64_t oy, int64_t ox, int64_t tap)
+{
+  const ForgeWindow *w = &conv->window;
+  return w->dw == 1 && conv->group_c == conv->c &&
+         forge_window_pixel (w, oy, ox, tap) >= 0 &&
+         forge_window_pixel (w, oy, ox, tap + w->kw - 1) >= 0;
+}
+
 static void
 gather (const Job *job, const float *x, int64_t first, int64_t n_pixels,
     float *columns)
 {
   const ForgeConv *conv = &job->conv;
   const ForgeWindow *w = &conv->window;
-  size_t bytes = (size_t) conv->group_c * sizeof (float);
-  for (int64_t p = first; p < first + n_pixels; p++)
-    for (int64_t k = 0; k < conv->taps; k++) {
-      int64_t at = forge_window_pixel (w, p / w->ow, p % w->ow, k);
+  for (int64_t p = first; p < first + n_pixels; p++) {
+    int64_t oy = p / w->ow, ox = p % w->ow, n_taps;
+    for (int64_t k = 0; k < conv->taps; k += n_taps) {
+      n_taps = k % w->kw == 0 && is_row (conv, oy, ox, k) ? w->kw : 1;
+      size_t count = (size_t) (n_taps * conv->group_c);
+      int64_t at = forge_window_pixel (w, oy, ox, k);
       if (at < 0)
-        memset (columns, 0, bytes);
+        memset (columns, 0, count * sizeof *columns);
       else
-        memcpy (columns, x + at * conv->c, bytes);
-      columns += conv->group_c;
+        memcpy (columns, x + at * conv->c, count * sizeof *columns);
+      columns += count;
     }
+  }
+}
+
+static void
+add_to (float *restrict sum, const float *restrict values, size_t count)
+{
+  for (size_t i = 0; i < count; i++)
+    sum[i] += values[i];
 }
 
 static void
@@ -111,15 +132,17 @@ scatter (const Job *job, const float *columns, int64_t first, int64_t n_pixels,
 {
   const ForgeConv *conv = &job->conv;
   const ForgeWindow *w = &conv->window;
-  for (int64_t p = first; p < first + n_pixels; p++)
-    for (int64_t k = 0; k < conv->taps; k++, columns += conv->group_c) {
-      int64_t at = forge_window_pixel (w, p / w->ow, p % w->ow, k);
-      if (at < 0)
-        continue;
-      float *to = dx + at * conv->c;
-      for (int64_t c = 0; c < conv->group_c; c++)
-        to[c] += columns[c];
+  for (int64_t p = first; p < first + n_pixels; p++) {
+    int64_t oy = p / w->ow, ox = p % w->ow, n_taps;
+    for (int64_t k = 0; k < conv->taps; k += n_taps) {
+      n_taps = k % w->kw == 0 && is_row (conv, oy, ox, k) ? w->kw : 1;
+      size_t count = (size_t) (n_taps * conv->group_c);
+      int64_t at = forge_window_pixel (w, oy, ox, k);
+      if (at >= 0)
+        add_to (dx + at * conv->c, columns, count);
+      columns += count;
     }
+  }
 }
 
 /* One block of pixels of one group of one image. */
@@ -176,9 +199,8 @@ bias_image (const Job *job, int64_t n, float *db)
 {
   const ForgeConv *conv = &job->conv;
   const float *dy = job->dy + n * conv->out_pixels * conv->o;
-  for (int64_t p = 0; p < conv->out_pixels; p++, dy += conv->o)
-    for (int64_t o = 0; o < conv->o; o++)
-      db[o] += dy[o];
+  for (int64_t p = 0; p < conv->out_pixels; p++)
+    add_to (db, dy + p * conv->o, (size_t) conv->o);
 }
 
 static void

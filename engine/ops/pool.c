@@ -66,11 +66,10 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
     int64_t nc = pool->window.n * pool->window.c;
     size_t in_bytes = forge_align_up ((size_t) (nc * pool->in_pixels) * 4);
     pool->out_at = in_bytes / sizeof (float);
-    prepared->workspace_bytes =
-        in_bytes + forge_align_up ((size_t) (nc * pool->out_pixels) * 4);
-    /* x, dy and dx */
-    prepared->backward_workspace_bytes =
-        2 * in_bytes + forge_align_up ((size_t) (nc * pool->out_pixels) * 4);
+    size_t out_bytes = forge_align_up ((size_t) (nc * pool->out_pixels) * 4);
+    prepared->workspace_bytes = in_bytes + out_bytes;
+    /* x, dx, dy and y */
+    prepared->backward_workspace_bytes = 2 * in_bytes + 2 * out_bytes;
   }
   prepared->algorithm = "window";
   prepared->free = g_free;
@@ -200,24 +199,41 @@ run (const ForgeStep *step)
 typedef struct {
   const Pool *pool;
   const float *scale;
-  const float *x, *dy;
+  const float *x, *y, *dy;
   float *dx;
 } Backward;
 
+#define MAX_BLOCK 64
+
+/* Gives dy to the elements of one tap that equal the largest, unless a tap
+ * before has taken it. */
+static void
+give (const float *restrict x, const float *restrict largest,
+    const float *restrict dy, int32_t *restrict open, float *restrict dx,
+    int64_t n)
+{
+  for (int64_t c = 0; c < n; c++) {
+    int32_t mine = open[c] & -(x[c] == largest[c]);
+    dx[c] += mine ? dy[c] : 0;
+    open[c] &= ~mine;
+  }
+}
+
 /* The whole gradient goes to the first largest element of the window. */
 static void
-max_window (const Backward *b, const float *x, const float *dy, float *dx,
-    int64_t oy, int64_t ox)
+max_window (const Backward *b, const float *x, const float *y, const float *dy,
+    float *dx, int64_t oy, int64_t ox)
 {
   const ForgeWindow *w = &b->pool->window;
-  for (int64_t c = 0; c < w->c; c++) {
-    int64_t best = -1;
+  for (int64_t c = 0; c < w->c; c += MAX_BLOCK) {
+    int64_t n = MIN (w->c - c, MAX_BLOCK);
+    int32_t open[MAX_BLOCK];
+    memset (open, 0xff, sizeof open);
     for (int64_t k = 0; k < b->pool->taps; k++) {
       int64_t at = forge_window_pixel (w, oy, ox, k);
-      if (at >= 0 && (best < 0 || x[at * w->c + c] > x[best * w->c + c]))
-        best = at;
+      if (at >= 0)
+        give (x + at * w->c + c, y + c, dy + c, open, dx + at * w->c + c, n);
     }
-    dx[best * w->c + c] += dy[c];
   }
 }
 
@@ -245,11 +261,13 @@ backward_image (void *data, int n)
   float *dx = b->dx + n * in_size;
   memset (dx, 0, (size_t) in_size * sizeof *dx);
   for (int64_t p = 0; p < pool->out_pixels; p++) {
-    const float *dy = b->dy + (n * pool->out_pixels + p) * w->c;
+    int64_t out_at = (n * pool->out_pixels + p) * w->c;
+    const float *dy = b->dy + out_at;
     if (pool->average)
       average_window (b, dy, b->scale[p], dx, p / w->ow, p % w->ow);
     else
-      max_window (b, b->x + n * in_size, dy, dx, p / w->ow, p % w->ow);
+      max_window (
+          b, b->x + n * in_size, b->y + out_at, dy, dx, p / w->ow, p % w->ow);
   }
 }
 
@@ -264,6 +282,7 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
     return;
   if (step->node->nhwc) {
     b.x = step->in[0]->data;
+    b.y = step->out[0]->data;
     b.dy = gradients->d_out[0]->data;
     b.dx = gradients->d_in[0]->data;
     forge_pool_run (step->threads, (int) w->n, backward_image, &b);
@@ -271,11 +290,16 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
   }
   float *x = step->backward_workspace, *dx = x + pool->out_at;
   float *dy = dx + pool->out_at;
+  size_t out_bytes = forge_align_up (step->out[0]->size_bytes);
+  float *y = dy + out_bytes / sizeof (float);
   forge_op_swap_inner (
       step->threads, w->n, w->c, pool->in_pixels, step->in[0]->data, x);
   forge_op_swap_inner (step->threads, w->n, w->c, pool->out_pixels,
       gradients->d_out[0]->data, dy);
+  forge_op_swap_inner (
+      step->threads, w->n, w->c, pool->out_pixels, step->out[0]->data, y);
   b.x = x;
+  b.y = y;
   b.dy = dy;
   b.dx = dx;
   forge_pool_run (step->threads, (int) w->n, backward_image, &b);
