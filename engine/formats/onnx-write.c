@@ -204,7 +204,7 @@ write_weights (Writer *writer, ForgeOnnx__Graph *proto)
   proto->initializer = take (writer, values->len, sizeof *proto->initializer);
   for (guint i = 0; i < values->len; i++) {
     const ForgeValue *value = values->pdata[i];
-    if (value->constant)
+    if (value->constant && !value->folded)
       proto->initializer[proto->n_initializer++] =
           write_tensor (writer, value->constant, value->name);
   }

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Frame, tensor, network, probabilities, labels: in this one place, so that
+ * the element, the command line and the evaluator cannot differ. After
+ * forge_classifier_new nothing is allocated here. */
+#include "forge/classifier.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "kernels/kernels.h"
+#include "tensor/tensor.h"
+
+struct _ForgeClassifier {
+  ForgeSession *session;
+  ForgeImager *imager;
+  guint batch, n_classes;
+  char **labels; /* [n_classes] */
+  uint8_t *input;
+  size_t image_bytes;
+  const float *scores;  /* [batch][n_classes], the network's own */
+  float *probabilities; /* [batch][n_classes] */
+  gboolean *finite;     /* [batch] */
+  gboolean has_probabilities;
+};
+
+static gboolean is_no_classifier (const ForgeModel *model, GError **error,
+    const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static gboolean
+is_no_classifier (
+    const ForgeModel *model, GError **error, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE,
+      "%s is no image classifier: %s", forge_model_get_name (model), text);
+  return FALSE;
+}
+
+/* One input that holds @batch pictures as the model describes them. */
+static gboolean
+attach_input (ForgeClassifier *classifier, ForgeModel *model, GError **error)
+{
+  const ForgePreprocess *want = forge_model_get_preprocess (model);
+  guint n_inputs = forge_model_get_n_inputs (model);
+  if (n_inputs != 1)
+    return is_no_classifier (
+        model, error, "expected 1 input, found %u", n_inputs);
+  ForgeTensor *input = forge_session_get_input (classifier->session, 0);
+  g_autofree char *shape = forge_shape_to_string (&input->shape);
+  int64_t pixels = (int64_t) want->width * want->height * want->channels;
+  if (pixels < 1 || input->dtype != want->dtype || input->shape.rank < 3 ||
+      forge_tensor_get_count (input) != pixels * classifier->batch)
+    return is_no_classifier (model, error,
+        "its input is %s %s, expected %u pictures of %d x %d x %d %s",
+        forge_dtype_name (input->dtype), shape, classifier->batch, want->height,
+        want->width, want->channels, forge_dtype_name (want->dtype));
+  classifier->input = input->data;
+  classifier->image_bytes = input->size_bytes / classifier->batch;
+  classifier->imager = forge_imager_new (want);
+  return TRUE;
+}
+
+/* [N, C], or [N, C, 1, 1] and the like, or [C] for one picture. */
+static gboolean
+attach_output (ForgeClassifier *classifier, ForgeModel *model, GError **error)
+{
+  const ForgeTensor *output = forge_session_get_output (classifier->session, 0);
+  const ForgeShape *shape = &output->shape;
+  g_autofree char *text = forge_shape_to_string (shape);
+  int n_long = 0;
+  for (int i = shape->rank > 1; i < shape->rank; i++)
+    n_long += shape->dims[i] > 1;
+  int64_t count = forge_shape_count (shape);
+  if (output->dtype != FORGE_FLOAT32 || shape->rank < 1 || n_long > 1 ||
+      count < 1 || count % classifier->batch != 0 ||
+      (shape->rank > 1 && shape->dims[0] != classifier->batch))
+    return is_no_classifier (model, error,
+        "its output is %s %s, expected one row of float32 scores for each of "
+        "%u pictures",
+        forge_dtype_name (output->dtype), text, classifier->batch);
+  classifier->scores = output->data;
+  classifier->n_classes = (guint) (count / classifier->batch);
+  size_t size_bytes = (size_t) count * sizeof (float);
+  classifier->probabilities = forge_aligned_alloc0 (size_bytes);
+  if (classifier->probabilities)
+    return TRUE;
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
+      "out of memory: %zu bytes of probabilities", size_bytes);
+  return FALSE;
+}
+
+static gboolean
+attach_labels (
+    ForgeClassifier *classifier, const char *const *labels, GError **error)
+{
+  guint n_labels = g_strv_length ((char **) labels);
+  guint n_classes = classifier->n_classes;
+  if (n_labels != 0 && n_labels != n_classes) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "expected %u labels, one for each class of the model, found %u",
+        n_classes, n_labels);
+    return FALSE;
+  }
+  classifier->labels = g_new0 (char *, (gsize) n_classes + 1);
+  for (guint i = 0; i < n_classes; i++)
+    classifier->labels[i] = n_labels && *labels[i]
+                                ? g_strdup (labels[i])
+                                : g_strdup_printf ("class %u", i);
+  return TRUE;
+}
+
+ForgeClassifier *
+forge_classifier_new (
+    ForgeModel *model, const ForgeClassifierParams *params, GError **error)
+{
+  g_return_val_if_fail (model, NULL);
+  const ForgeClassifierParams defaults = FORGE_CLASSIFIER_PARAMS_DEFAULT;
+  if (!params)
+    params = &defaults;
+  ForgeSessionParams settings = { .threads = params->threads,
+    .batch = params->batch,
+    .profile = params->profile };
+  ForgeSession *session = forge_session_new (model, &settings, error);
+  if (!session)
+    return NULL;
+  g_autoptr (ForgeClassifier) classifier = g_new0 (ForgeClassifier, 1);
+  classifier->session = session;
+  classifier->batch = (guint) params->batch;
+  classifier->has_probabilities = forge_model_has_probabilities (model);
+  classifier->finite = g_new0 (gboolean, classifier->batch);
+  const char *const *labels =
+      params->labels ? params->labels : forge_model_get_labels (model);
+  if (!attach_input (classifier, model, error) ||
+      !attach_output (classifier, model, error) ||
+      !attach_labels (classifier, labels, error))
+    return NULL;
+  return g_steal_pointer (&classifier);
+}
+
+void
+forge_classifier_free (ForgeClassifier *classifier)
+{
+  if (!classifier)
+    return;
+  g_clear_pointer (&classifier->imager, forge_imager_free);
+  forge_session_free (classifier->session);
+  forge_aligned_free (classifier->probabilities);
+  g_strfreev (classifier->labels);
+  g_free (classifier->finite);
+  g_free (classifier);
+}
+
+ForgeModel *
+forge_classifier_get_model (ForgeClassifier *classifier)
+{
+  return forge_session_get_model (classifier->session);
+}
+
+ForgeSession *
+forge_classifier_get_session (ForgeClassifier *classifier)
+{
+  return classifier->session;
+}
+
+guint
+forge_classifier_get_n_classes (ForgeClassifier *classifier)
+{
+  return classifier->n_classes;
+}
+
+const char *
+forge_classifier_get_label (ForgeClassifier *classifier, guint class_id)
+{
+  g_return_val_if_fail (class_id < classifier->n_classes, NULL);
+  return classifier->labels[class_id];
+}
+
+gboolean
+forge_classifier_set_frame (ForgeClassifier *classifier, guint slot,
+    const ForgeFrame *frame, GError **error)
+{
+  g_return_val_if_fail (slot < classifier->batch, FALSE);
+  return forge_imager_convert (classifier->imager, frame,
+      classifier->input + slot * classifier->image_bytes, error);
+}
+
+static gboolean
+all_finite (const float *values, guint n_values)
+{
+  for (guint i = 0; i < n_values; i++)
+    if (!isfinite (values[i]))
+      return FALSE;
+  return TRUE;
+}
+
+void
+forge_classifier_run (ForgeClassifier *classifier)
+{
+  forge_session_run (classifier->session);
+  size_t n = classifier->n_classes;
+  for (guint slot = 0; slot < classifier->batch; slot++) {
+    const float *scores = classifier->scores + slot * n;
+    float *out = classifier->probabilities + slot * n;
+    classifier->finite[slot] = all_finite (scores, (guint) n);
+    if (!classifier->finite[slot])
+      memset (out, 0, n * sizeof *out);
+    else if (classifier->has_probabilities)
+      memcpy (out, scores, n * sizeof *out);
+    else
+      forge_kernels ()->softmax_f32 (n, scores, out);
+  }
+}
+
+const float *
+forge_classifier_get_probabilities (ForgeClassifier *classifier, guint slot)
+{
+  g_return_val_if_fail (slot < classifier->batch, NULL);
+  return classifier->probabilities + (size_t) slot * classifier->n_classes;
+}
+
+gboolean
+forge_classifier_is_finite (ForgeClassifier *classifier, guint slot)
+{
+  g_return_val_if_fail (slot < classifier->batch, FALSE);
+  return classifier->finite[slot];
+}
+
+/* Insertion into a short sorted list: k is small, and nothing is allocated. */
+guint
+forge_classifier_get_top (
+    ForgeClassifier *classifier, guint slot, guint k, ForgeClass *top)
+{
+  const float *p = forge_classifier_get_probabilities (classifier, slot);
+  g_return_val_if_fail (p, 0);
+  guint n_top = 0;
+  k = MIN (k, classifier->n_classes);
+  for (guint c = 0; c < classifier->n_classes && k > 0; c++) {
+    if (n_top == k && p[c] <= top[k - 1].confidence)
+      continue;
+    guint at = n_top < k ? n_top++ : k - 1;
+    for (; at > 0 && top[at - 1].confidence < p[c]; at--)
+      top[at] = top[at - 1];
+    top[at] = (ForgeClass) {
+      .class_id = c, .confidence = p[c], .label = classifier->labels[c]
+    };
+  }
+  return n_top;
+}
