@@ -203,7 +203,7 @@ report_node (JsonBuilder *builder, FILE *out, const ForgeNodeProfile *node,
   double share = all_ns > 0 ? 100 * node->total_ns / all_ns : 0;
   double gflops = mean_us > 0 ? node->n_flops / mean_us / 1e3 : 0;
   fprintf (out, "%10.2f %6.1f %9.2f  %-12s %-12s %s\n", mean_us, share, gflops,
-      node->type, node->algorithm ? node->algorithm : "-", node->name);
+      node->type, *node->algorithm ? node->algorithm : "-", node->name);
   json_builder_begin_object (builder);
   output_add_string (builder, "name", node->name);
   output_add_string (builder, "type", node->type);

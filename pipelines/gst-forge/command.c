@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const char exit_statuses[] =
-    "Exit status: 0 success, 1 a class F1 is under the floor (evaluate), "
-    "2 wrong usage, 3 any other failure.";
+static const char exit_statuses[] = "Exit status: 0 success, 1 a class F1 is "
+                                    "under the floor (evaluate), 2 wrong"
+                                    " usage,\n3 any other failure.\n";
 
 int
 command_parse (const char *name, const char *description,
@@ -93,6 +93,9 @@ command_load_model (const char *path)
   }
   const char *assumptions = forge_model_get_assumptions (model);
   if (assumptions)
-    fprintf (stderr, "gst-forge: note: %s\n", assumptions);
+    fprintf (stderr,
+        "gst-forge: note: %s does not say how pictures become its input; "
+        "assumed: %s\n",
+        path, assumptions);
   return model;
 }

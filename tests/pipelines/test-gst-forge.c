@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "command-run.h"
+#include "formats/format.h"
 #include "forge/version.h"
 #include "tensor/tensor.h"
 #include "toy-models.h"
+#include "train/arch.h"
 
 static const char *const commands[] = {
 #define COMMAND(name, summary) #name,
@@ -135,6 +137,40 @@ inspect_shows_layers_and_counts_parameters (void)
   g_assert_cmpint (n_parameters, ==, 579);
 }
 
+/* The reference network: two pooled convolutions, a third one, two dense. */
+static void
+inspect_lists_the_layers_of_forge_cnn (void)
+{
+  g_autoptr (GError) error = NULL;
+  const ForgeArch *arch = forge_arch_find ("forge-cnn", &error);
+  g_assert_no_error (error);
+  const ForgeArchParams params = { .n_classes = 10, .dropout = 0.3, .seed = 1 };
+  g_autoptr (ForgeGraph) graph = arch->build (&params, &error);
+  g_assert_no_error (error);
+  forge_onnx_write (graph, "forge-cnn.onnx", &error);
+  g_assert_no_error (error);
+  g_auto (CommandResult) result =
+      command_run ("inspect forge-cnn.onnx --json -");
+  command_assert_status (&result, 0);
+  g_assert_nonnull (strstr (result.err, "122,570 parameters"));
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonObject *root = command_json_root (parser);
+  g_assert_cmpint (
+      json_object_get_int_member (root, "total_parameters"), ==, 122570);
+  static const gint64 expected[] = { 896, 18496, 36928, 65600, 650 };
+  JsonArray *layers = json_object_get_array_member (root, "layers");
+  gsize n_found = 0;
+  for (guint i = 0; i < json_array_get_length (layers); i++) {
+    gint64 n_parameters = json_object_get_int_member (
+        json_array_get_object_element (layers, i), "n_parameters");
+    if (n_parameters == 0)
+      continue;
+    g_assert_cmpuint (n_found, <, G_N_ELEMENTS (expected));
+    g_assert_cmpint (n_parameters, ==, expected[n_found++]);
+  }
+  g_assert_cmpuint (n_found, ==, G_N_ELEMENTS (expected));
+}
+
 static void
 inspect_writes_the_same_json_to_a_file (void)
 {
@@ -241,6 +277,7 @@ main (int argc, char **argv)
   ADD (wrong_usage_exits_with_2);
   ADD (a_file_that_cannot_be_read_is_named);
   ADD (inspect_shows_layers_and_counts_parameters);
+  ADD (inspect_lists_the_layers_of_forge_cnn);
   ADD (inspect_writes_the_same_json_to_a_file);
   ADD (run_takes_inputs_and_outputs_by_name);
   ADD (run_refuses_arrays_that_do_not_fit);
