@@ -141,7 +141,8 @@ can_overwrite (const Planner *planner, const ForgeNode *node, int n)
   const Block *from = block_of (planner, in);
   const Block *to = block_of (planner, out);
   if (!node->op->in_place || node->op->is_view || !from || !to ||
-      from->pinned || from->last != n || from->size_bytes < to->size_bytes ||
+      from->pinned || from->last != n ||
+      !forge_shape_equal (&in->shape, &out->shape) ||
       forge_dtype_size_bytes (in->dtype) != forge_dtype_size_bytes (out->dtype))
     return FALSE;
   for (guint i = 1; i < node->inputs->len; i++) {

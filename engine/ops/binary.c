@@ -233,7 +233,8 @@ flops (const ForgeNode *node)
     .prepare = prepare,                            \
     .run = run,                                    \
     .backward = backward,                          \
-    .flops = flops }
+    .flops = flops,                                \
+    .in_place = TRUE }
 
 BINARY_OP (Add);
 BINARY_OP (Sub);

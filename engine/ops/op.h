@@ -116,7 +116,7 @@ struct _ForgeOp {
   /* Floating-point operations of one run, a multiply-add counted as two. NULL
    * = none worth counting. */
   int64_t (*flops) (const ForgeNode *node);
-  /* TRUE when out[0] may share in[0]'s memory. */
+  /* TRUE when out[0] may share in[0]'s memory, their shapes being equal. */
   gboolean in_place;
   /* A pure renaming of the same bytes (Reshape, Flatten, Identity): the plan
    * gives out[0] the memory of in[0] and run is skipped. */
