@@ -19,13 +19,14 @@ static const struct {
   const char *type;
   ForgeUnary kind;
   float alpha, beta;
+  gboolean has_attrs; /* alpha and beta can be set */
 } kinds[] = {
   { "Relu", FORGE_UNARY_CLAMP, 0, INFINITY },
   { "Clip", FORGE_UNARY_CLAMP, -INFINITY, INFINITY },
-  { "LeakyRelu", FORGE_UNARY_LEAKY, 0.01f, 0 },
+  { "LeakyRelu", FORGE_UNARY_LEAKY, 0.01f, 0, TRUE },
   { "Sigmoid", FORGE_UNARY_SIGMOID, 0, 0 },
   { "Tanh", FORGE_UNARY_TANH, 0, 0 },
-  { "HardSigmoid", FORGE_UNARY_HARD_SIGMOID, 0.2f, 0.5f },
+  { "HardSigmoid", FORGE_UNARY_HARD_SIGMOID, 0.2f, 0.5f, TRUE },
   { "HardSwish", FORGE_UNARY_HARD_SWISH, 0, 0 },
   { "Silu", FORGE_UNARY_SILU, 0, 0 },
 };
@@ -34,14 +35,18 @@ static const struct {
 static gboolean
 find_kind (const ForgeNode *node, ForgeActivation *activation)
 {
-  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
-    if (strcmp (kinds[i].type, node->op->type) == 0) {
-      activation->kind = kinds[i].kind;
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++) {
+    if (strcmp (kinds[i].type, node->op->type) != 0)
+      continue;
+    *activation = (ForgeActivation) { (int) kinds[i].kind, kinds[i].alpha,
+      kinds[i].beta };
+    if (kinds[i].has_attrs) {
       activation->alpha =
           forge_attrs_float (node->attrs, "alpha", kinds[i].alpha);
       activation->beta = forge_attrs_float (node->attrs, "beta", kinds[i].beta);
-      return TRUE;
     }
+    return TRUE;
+  }
   return FALSE;
 }
 
