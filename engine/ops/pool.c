@@ -206,16 +206,17 @@ typedef struct {
 #define MAX_BLOCK 64
 
 /* Gives dy to the elements of one tap that equal the largest, unless a tap
- * before has taken it. */
+ * before has taken it (open 0). Without branches, for the vectoriser. */
 static void
 give (const float *restrict x, const float *restrict largest,
-    const float *restrict dy, int32_t *restrict open, float *restrict dx,
+    const float *restrict dy, float *restrict open, float *restrict dx,
     int64_t n)
 {
   for (int64_t c = 0; c < n; c++) {
-    int32_t mine = open[c] & -(x[c] == largest[c]);
-    dx[c] += mine ? dy[c] : 0;
-    open[c] &= ~mine;
+    float is_open = open[c];
+    float mine = x[c] == largest[c] ? is_open : 0;
+    dx[c] += mine * dy[c];
+    open[c] = is_open - mine;
   }
 }
 
@@ -227,8 +228,9 @@ max_window (const Backward *b, const float *x, const float *y, const float *dy,
   const ForgeWindow *w = &b->pool->window;
   for (int64_t c = 0; c < w->c; c += MAX_BLOCK) {
     int64_t n = MIN (w->c - c, MAX_BLOCK);
-    int32_t open[MAX_BLOCK];
-    memset (open, 0xff, sizeof open);
+    float open[MAX_BLOCK];
+    for (int64_t i = 0; i < n; i++)
+      open[i] = 1;
     for (int64_t k = 0; k < b->pool->taps; k++) {
       int64_t at = forge_window_pixel (w, oy, ox, k);
       if (at >= 0)

@@ -170,8 +170,14 @@ static void
 clamp_backward (const Unary *unary, size_t begin, size_t end)
 {
   float lo = unary->activation.alpha, hi = unary->activation.beta;
-  for (size_t i = begin; i < end; i++)
-    unary->out[i] = unary->x[i] > lo && unary->x[i] < hi ? unary->dy[i] : 0;
+  const float *x = unary->x, *dy = unary->dy;
+  float *out = unary->out;
+  /* Two selects instead of a branch, for the vectoriser. */
+  for (size_t i = begin; i < end; i++) {
+    float gradient = dy[i];
+    gradient = x[i] > lo ? gradient : 0;
+    out[i] = x[i] < hi ? gradient : 0;
+  }
 }
 
 static void
