@@ -54,16 +54,23 @@ put (Planner *planner, const ForgeValue *value, guint number)
 }
 
 static gboolean
+value_size (const ForgeValue *value, size_t *size_bytes, GError **error)
+{
+  if (forge_shape_size_bytes (&value->shape, value->dtype, size_bytes))
+    return TRUE;
+  g_autofree char *text = forge_shape_to_string (&value->shape);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE,
+      "value '%s' of shape %s has no known size", value->name, text);
+  return FALSE;
+}
+
+static gboolean
 add_block (
     Planner *planner, const ForgeValue *value, int node_index, GError **error)
 {
   size_t size_bytes;
-  if (!forge_shape_size_bytes (&value->shape, value->dtype, &size_bytes)) {
-    g_autofree char *text = forge_shape_to_string (&value->shape);
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE,
-        "value '%s' of shape %s has no known size", value->name, text);
+  if (!value_size (value, &size_bytes, error))
     return FALSE;
-  }
   guint number = planner->blocks->len;
   if (number >= MAX_BLOCKS) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED,
@@ -81,6 +88,27 @@ add_block (
   return TRUE;
 }
 
+/* A view lives in the place of its source, so it may not be larger. */
+static gboolean
+add_view (Planner *planner, const ForgeValue *in, const ForgeValue *out,
+    GError **error)
+{
+  size_t in_bytes, out_bytes;
+  if (!value_size (in, &in_bytes, error) ||
+      !value_size (out, &out_bytes, error))
+    return FALSE;
+  if (in_bytes != out_bytes) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE,
+        "value '%s' of %zu bytes is made of '%s' of %zu bytes", out->name,
+        out_bytes, in->name, in_bytes);
+    return FALSE;
+  }
+  gpointer number = g_hash_table_lookup (planner->block_of, in);
+  if (number)
+    g_hash_table_insert (planner->block_of, (gpointer) out, number);
+  return TRUE;
+}
+
 /* A block for every value, views in that of their source. */
 static gboolean
 make_blocks (Planner *planner, GError **error)
@@ -95,14 +123,12 @@ make_blocks (Planner *planner, GError **error)
       const ForgeValue *out = node->outputs->pdata[i];
       if (!out)
         continue;
-      const ForgeValue *in = forge_node_in (node, 0);
-      if (i == 0 && node->op->is_view) {
-        gpointer number = g_hash_table_lookup (planner->block_of, in);
-        if (number)
-          g_hash_table_insert (planner->block_of, (gpointer) out, number);
-      } else if (!add_block (planner, out, (int) n, error)) {
+      gboolean ok =
+          i == 0 && node->op->is_view
+              ? add_view (planner, forge_node_in (node, 0), out, error)
+              : add_block (planner, out, (int) n, error);
+      if (!ok)
         return FALSE;
-      }
     }
   }
   return TRUE;
