@@ -23,6 +23,19 @@ ratio_of (const ForgeStep *step)
   return forge_attrs_float (step->node->attrs, "ratio", 0.5f);
 }
 
+/* Input 2: a file whose dropout is not the identity would give random
+ * results. Our own trainer leaves it out and says so in the step instead. */
+static gboolean
+asks_for_training (const ForgeNode *node)
+{
+  const ForgeValue *mode = forge_node_in (node, 2);
+  if (!mode)
+    return FALSE;
+  const ForgeTensor *value = mode->constant;
+  return !value || value->dtype != FORGE_BOOL || value->size_bytes != 1 ||
+         *(const uint8_t *) value->data;
+}
+
 static gboolean
 infer (ForgeNode *node, GError **error)
 {
@@ -37,6 +50,9 @@ infer (ForgeNode *node, GError **error)
   if (forge_node_out (node, 1))
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
         "the output mask is not supported");
+  if (ratio > 0 && asks_for_training (node))
+    return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
+        "training_mode is true or not a constant");
   return forge_op_set_out (node, 0, FORGE_FLOAT32, shape, error);
 }
 
