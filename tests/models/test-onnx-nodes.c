@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * ONNX's own test cases (Debian package libonnx-testdata) whose operators we
+ * claim: model and tensors in, tensors out, compared with ONNX's tolerance. A
+ * case may be refused as not supported, but never give a wrong result, and
+ * what onnx-nodes.txt lists must pass. */
+#include <string.h>
+
+#include "base/file.h"
+#include "compare.h"
+#include "formats/onnx.h"
+
+#define ROOT "/usr/share/libonnx-testdata/data"
+#define MAX_PORTS 16
+
+static const char *const suites[] = { "node", "simple", "pytorch-converted",
+  "pytorch-operator" };
+
+typedef struct {
+  char *name; /* "node/test_relu" */
+  gboolean must_pass;
+} Case;
+
+static struct {
+  guint n_cases, n_passed, n_unclaimed;
+  GPtrArray *cases;
+  GHashTable *expected; /* names in onnx-nodes.txt */
+  GString *new_passes;
+} all;
+
+/* Operators that are not in our table; 0 = the case is claimed. */
+static guint
+count_unclaimed (const char *path)
+{
+  size_t size_bytes;
+  ForgeSource source = { .name = path };
+  g_autofree void *bytes = forge_file_read (path, 1 << 30, &size_bytes, NULL);
+  ForgeOnnx__Model *model =
+      bytes ? forge_onnx_unpack_model (bytes, size_bytes, &source, NULL) : NULL;
+  guint count = model == NULL;
+  for (size_t i = 0; model && i < model->graph->n_node; i++) {
+    const ForgeOnnx__Node *node = model->graph->node[i];
+    count += !forge_op_find (node->op_type, node->domain ? node->domain : "");
+  }
+  if (model)
+    forge_onnx__model__free_unpacked (model, NULL);
+  return count;
+}
+
+static void
+free_tensors (ForgeTensor **tensors)
+{
+  for (guint i = 0; i < MAX_PORTS; i++)
+    g_clear_pointer (&tensors[i], forge_tensor_unref);
+}
+
+/* input_0.pb, input_1.pb ... FALSE when one does not parse. */
+static gboolean
+load_ports (const char *folder, const char *kind, ForgeTensor **tensors,
+    guint *n_tensors, GError **error)
+{
+  for (*n_tensors = 0; *n_tensors < MAX_PORTS; (*n_tensors)++) {
+    g_autofree char *name = g_strdup_printf ("%s_%u.pb", kind, *n_tensors);
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    if (!g_file_test (path, G_FILE_TEST_EXISTS))
+      break;
+    tensors[*n_tensors] = load_tensor_pb (path, error);
+    if (!tensors[*n_tensors])
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* The shape of a Reshape, the axes of a Squeeze: we want those as constants,
+ * ONNX's cases feed them as inputs. */
+static gboolean
+is_setting (guint index, const ForgeTensor *value)
+{
+  return index > 0 && (value->dtype != FORGE_FLOAT32 || value->shape.rank == 0);
+}
+
+/* A length-delimited protocol-buffer field. */
+static void
+put_field (GByteArray *out, guint8 tag, const void *data, gsize size_bytes)
+{
+  g_byte_array_append (out, &tag, 1);
+  for (gsize rest = size_bytes;; rest >>= 7) {
+    guint8 byte = (guint8) ((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+    g_byte_array_append (out, &byte, 1);
+    if (rest <= 0x7f)
+      break;
+  }
+  g_byte_array_append (out, data, (guint) size_bytes);
+}
+
+/* Appends "graph { initializer { ... name } }" to @file for one input. */
+static void
+put_constant (GByteArray *file, const char *pb_path, const char *name)
+{
+  size_t size_bytes;
+  g_autofree void *bytes =
+      forge_file_read (pb_path, 1 << 30, &size_bytes, NULL);
+  g_autoptr (GByteArray) tensor = g_byte_array_new ();
+  g_autoptr (GByteArray) graph = g_byte_array_new ();
+  g_byte_array_append (tensor, bytes, (guint) size_bytes);
+  put_field (tensor, 0x42, name, strlen (name));
+  put_field (graph, 0x2a, tensor->data, tensor->len);
+  put_field (file, 0x3a, graph->data, graph->len);
+}
+
+/* The model with its settings turned into initializers: two messages in a row
+ * are one message with the fields of both. */
+static ForgeModel *
+load_with_constants (const char *path, const char *folder,
+    ForgeTensor *const *inputs, guint n_inputs, GError **error)
+{
+  size_t size_bytes;
+  ForgeSource source = { .name = path };
+  g_autofree void *bytes = forge_file_read (path, 1 << 30, &size_bytes, NULL);
+  g_autoptr (GByteArray) file = g_byte_array_new ();
+  g_byte_array_append (file, bytes, (guint) size_bytes);
+  ForgeOnnx__Model *model =
+      forge_onnx_unpack_model (bytes, size_bytes, &source, NULL);
+  for (guint i = 0; i < n_inputs; i++) {
+    g_autofree char *name = g_strdup_printf ("input_%u.pb", i);
+    g_autofree char *pb_path = g_build_filename (folder, name, NULL);
+    if (is_setting (i, inputs[i]))
+      put_constant (file, pb_path, model->graph->input[i]->name);
+  }
+  forge_onnx__model__free_unpacked (model, NULL);
+  return forge_model_load_bytes (file->data, file->len, path, error);
+}
+
+/* What differs, or NULL; @error is set when the case is not supported. */
+static char *
+run_data_set (
+    const char *path, const char *folder, gboolean constants, GError **error)
+{
+  ForgeTensor *inputs[MAX_PORTS] = { NULL }, *outputs[MAX_PORTS] = { NULL };
+  ForgeTensor *fed[MAX_PORTS] = { NULL };
+  guint n_inputs, n_outputs, n_fed = 0;
+  char *difference = NULL;
+  if (load_ports (folder, "input", inputs, &n_inputs, error) &&
+      load_ports (folder, "output", outputs, &n_outputs, error)) {
+    for (guint i = 0; i < n_inputs; i++)
+      if (!constants || !is_setting (i, inputs[i]))
+        fed[n_fed++] = inputs[i];
+    g_autoptr (ForgeModel) model =
+        constants ? load_with_constants (path, folder, inputs, n_inputs, error)
+                  : forge_model_load (path, error);
+    g_autoptr (ForgeSession) session =
+        model ? run_model (model, fed, n_fed, error) : NULL;
+    for (guint i = 0; session && i < n_outputs && !difference; i++)
+      difference = compare_tensors (forge_session_get_output (session, i),
+          outputs[i], ONNX_RTOL, ONNX_ATOL);
+  }
+  free_tensors (inputs);
+  free_tensors (outputs);
+  return difference;
+}
+
+static char *
+run_case (const char *folder, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, "model.onnx", NULL);
+  char *difference = NULL;
+  for (guint set = 0; !difference && !*error; set++) {
+    g_autofree char *name = g_strdup_printf ("test_data_set_%u", set);
+    g_autofree char *set_folder = g_build_filename (folder, name, NULL);
+    if (!g_file_test (set_folder, G_FILE_TEST_IS_DIR))
+      break;
+    g_autoptr (GError) refused = NULL;
+    difference = run_data_set (path, set_folder, FALSE, &refused);
+    if (refused)
+      difference = run_data_set (path, set_folder, TRUE, error);
+  }
+  return difference;
+}
+
+static void
+case_gives_onnxs_result (gconstpointer data)
+{
+  const Case *item = data;
+  g_autofree char *folder = g_build_filename (ROOT, item->name, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *difference = run_case (folder, &error);
+  if (difference) {
+    g_test_message ("%s: %s", item->name, difference);
+    g_test_fail ();
+  } else if (error && item->must_pass) {
+    g_test_message ("passed before: %s", error->message);
+    g_test_fail ();
+  } else if (error) {
+    const char *reason = strstr (error->message, "model.onnx: ");
+    g_test_skip (reason ? reason + strlen ("model.onnx: ") : error->message);
+  } else {
+    all.n_passed++;
+    if (!item->must_pass)
+      g_string_append_printf (all.new_passes, "\n#   %s", item->name);
+  }
+}
+
+static void
+case_free (gpointer data)
+{
+  Case *item = data;
+  g_free (item->name);
+  g_free (item);
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(Case *const *) a)->name, (*(Case *const *) b)->name);
+}
+
+static void
+collect (const char *suite)
+{
+  g_autofree char *folder = g_build_filename (ROOT, suite, NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *entry;
+  while (dir && (entry = g_dir_read_name (dir))) {
+    g_autofree char *path =
+        g_build_filename (folder, entry, "model.onnx", NULL);
+    all.n_cases++;
+    if (count_unclaimed (path) > 0) {
+      all.n_unclaimed++;
+      continue;
+    }
+    Case *item = g_new0 (Case, 1);
+    item->name = g_strdup_printf ("%s/%s", suite, entry);
+    item->must_pass = g_hash_table_contains (all.expected, item->name);
+    g_ptr_array_add (all.cases, item);
+  }
+}
+
+static void
+load_expected (void)
+{
+  g_autofree char *path = g_build_filename (g_getenv ("FORGE_SOURCE_ROOT"),
+      "tests", "models", "onnx-nodes.txt", NULL);
+  g_autofree char *text = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line; line++)
+    if (**line && **line != '#')
+      g_hash_table_add (all.expected, g_strdup (*line));
+}
+
+static void
+every_expected_case_exists (void)
+{
+  guint n_found = 0;
+  for (guint i = 0; i < all.cases->len; i++)
+    n_found += ((Case *) all.cases->pdata[i])->must_pass;
+  g_assert_cmpuint (n_found, ==, g_hash_table_size (all.expected));
+}
+
+static void
+package_is_missing (void)
+{
+  g_test_skip ("Debian package libonnx-testdata is not installed");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  if (!g_file_test (ROOT, G_FILE_TEST_IS_DIR)) {
+    g_test_add_func ("/onnx-nodes", package_is_missing);
+    return g_test_run ();
+  }
+  all.cases = g_ptr_array_new_with_free_func (case_free);
+  all.expected = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  all.new_passes = g_string_new (NULL);
+  load_expected ();
+  for (gsize i = 0; i < G_N_ELEMENTS (suites); i++)
+    collect (suites[i]);
+  g_ptr_array_sort (all.cases, compare_names);
+  g_test_add_func ("/onnx-nodes/list", every_expected_case_exists);
+  for (guint i = 0; i < all.cases->len; i++) {
+    Case *item = all.cases->pdata[i];
+    g_autofree char *path = g_strdup_printf ("/onnx-nodes/%s", item->name);
+    g_test_add_data_func (path, item, case_gives_onnxs_result);
+  }
+  int status = g_test_run ();
+  g_print ("# %u of %u cases use only our operators; %u of these passed, the "
+           "rest is skipped with the reason\n",
+      all.cases->len, all.n_cases, all.n_passed);
+  if (all.new_passes->len > 0)
+    g_print ("# new passes, to be added to onnx-nodes.txt:%s\n",
+        all.new_passes->str);
+  g_ptr_array_unref (all.cases);
+  g_hash_table_unref (all.expected);
+  g_string_free (all.new_passes, TRUE);
+  return status;
+}
