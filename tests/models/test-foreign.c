@@ -9,6 +9,15 @@
 
 #define BYTES(text) text, sizeof text - 1
 
+/* With the Keras reader built in, such bytes are ours, but damaged. */
+#ifdef FORGE_HAVE_KERAS
+#define KERAS_ZIP "damaged or truncated zip archive"
+#define KERAS_HDF5 "damaged or truncated HDF5 file"
+#else
+#define KERAS_ZIP "a Keras .keras archive"
+#define KERAS_HDF5 "a Keras HDF5 file"
+#endif
+
 static const struct {
   const char *bytes;
   gsize size_bytes;
@@ -21,11 +30,11 @@ static const struct {
       "an HTML page" },
   { BYTES ("<HTML><body>"), "an HTML page" },
   { BYTES ("PK\3\4archive/data.pkl"), "a PyTorch file" },
-  { BYTES ("PK\3\4config.json model.weights.h5"), "a Keras .keras archive" },
+  { BYTES ("PK\3\4config.json model.weights.h5"), KERAS_ZIP },
   { BYTES ("PK\3\4weights.npy"), "a NumPy .npz archive" },
   { BYTES ("PK\3\4readme.txt"), "a ZIP archive" },
   { BYTES ("\x80\x02}q"), "torch.onnx.export" },
-  { BYTES ("\x89HDF\r\n\x1a\n\0\0"), "a Keras HDF5 file" },
+  { BYTES ("\x89HDF\r\n\x1a\n\0\0"), KERAS_HDF5 },
   { BYTES ("\x1c\0\0\0TFL3\x14\0"), "a TensorFlow Lite model" },
   { BYTES ("\x28\0\0\0ORTM\0\0"), "an ONNX Runtime .ort model" },
   { BYTES ("\x1f\x8b\x08\0\0"), "a gzip archive" },
