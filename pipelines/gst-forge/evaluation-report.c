@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Source: scikit-learn 1.x, sklearn.metrics.classification_report, whose
+ * column widths and digits are kept. */
+#include "evaluation-report.h"
+
+#include <string.h>
+
+#define MAX_MATRIX_CLASSES 20
+
+static double
+images_per_s (const ForgeEvaluation *evaluation)
+{
+  return evaluation->seconds > 0 ? evaluation->n_items / evaluation->seconds
+                                 : 0;
+}
+
+static void
+print_row (
+    FILE *out, int width, const char *name, const ForgeClassMetrics *metrics)
+{
+  fprintf (out, "%*s  %9.2f %9.2f %9.2f %9" G_GUINT64_FORMAT "\n", width, name,
+      metrics->precision, metrics->recall, metrics->f1_score, metrics->support);
+}
+
+static void
+print_classes (FILE *out, const ForgeEvaluation *evaluation)
+{
+  int width = strlen ("weighted avg");
+  for (guint c = 0; c < evaluation->n_classes; c++)
+    width = MAX (width, (int) strlen (evaluation->labels[c]));
+  fprintf (out, "%*s  %9s %9s %9s %9s\n\n", width, "", "precision", "recall",
+      "f1-score", "support");
+  for (guint c = 0; c < evaluation->n_classes; c++)
+    print_row (out, width, evaluation->labels[c], &evaluation->classes[c]);
+  fprintf (out, "\n%*s  %9s %9s %9.2f %9" G_GUINT64_FORMAT "\n", width,
+      "accuracy", "", "", evaluation->accuracy, evaluation->n_items);
+  print_row (out, width, "macro avg", &evaluation->macro_avg);
+  print_row (out, width, "weighted avg", &evaluation->weighted_avg);
+}
+
+static void
+print_confusion (FILE *out, const ForgeEvaluation *evaluation)
+{
+  guint n_classes = evaluation->n_classes;
+  if (n_classes > MAX_MATRIX_CLASSES)
+    return;
+  fputs ("\nConfusion matrix (row: truth, column: prediction)\n", out);
+  for (guint truth = 0; truth < n_classes; truth++) {
+    fprintf (out, "%12.12s", evaluation->labels[truth]);
+    for (guint guess = 0; guess < n_classes; guess++)
+      fprintf (out, " %6" G_GUINT64_FORMAT,
+          evaluation->confusion[truth * n_classes + guess]);
+    fputc ('\n', out);
+  }
+}
+
+void
+evaluation_report_print (FILE *out, const ForgeEvaluation *evaluation)
+{
+  print_classes (out, evaluation);
+  print_confusion (out, evaluation);
+  fprintf (out,
+      "\naccuracy %.4f, top-5 %.4f, mean confidence %.4f, nll %.4f, "
+      "ece %.4f\n",
+      evaluation->accuracy, evaluation->top5_accuracy,
+      evaluation->mean_confidence, evaluation->nll, evaluation->ece);
+  fprintf (out,
+      "%" G_GUINT64_FORMAT " pictures, %" G_GUINT64_FORMAT
+      " skipped, %.0f images/s\n",
+      evaluation->n_items, evaluation->n_skipped, images_per_s (evaluation));
+}
+
+static void
+add_metrics (JsonBuilder *builder, const ForgeClassMetrics *metrics)
+{
+  output_add_double (builder, "precision", metrics->precision);
+  output_add_double (builder, "recall", metrics->recall);
+  output_add_double (builder, "f1-score", metrics->f1_score);
+  output_add_int (builder, "support", metrics->support);
+}
+
+static void
+add_named_metrics (
+    JsonBuilder *builder, const char *name, const ForgeClassMetrics *metrics)
+{
+  json_builder_set_member_name (builder, name);
+  json_builder_begin_object (builder);
+  add_metrics (builder, metrics);
+  json_builder_end_object (builder);
+}
+
+static void
+add_classes (JsonBuilder *builder, const ForgeEvaluation *evaluation)
+{
+  for (guint c = 0; c < evaluation->n_classes; c++) {
+    g_autofree char *label = g_utf8_make_valid (evaluation->labels[c], -1);
+    add_named_metrics (builder, label, &evaluation->classes[c]);
+  }
+  json_builder_set_member_name (builder, "per_class");
+  json_builder_begin_array (builder);
+  for (guint c = 0; c < evaluation->n_classes; c++) {
+    json_builder_begin_object (builder);
+    output_add_string (builder, "label", evaluation->labels[c]);
+    add_metrics (builder, &evaluation->classes[c]);
+    json_builder_end_object (builder);
+  }
+  json_builder_end_array (builder);
+}
+
+static void
+add_confusion (JsonBuilder *builder, const ForgeEvaluation *evaluation)
+{
+  guint n_classes = evaluation->n_classes;
+  json_builder_set_member_name (builder, "confusion_matrix");
+  json_builder_begin_array (builder);
+  for (guint truth = 0; truth < n_classes; truth++) {
+    json_builder_begin_array (builder);
+    for (guint guess = 0; guess < n_classes; guess++)
+      json_builder_add_int_value (
+          builder, evaluation->confusion[truth * n_classes + guess]);
+    json_builder_end_array (builder);
+  }
+  json_builder_end_array (builder);
+}
+
+void
+evaluation_report_add_json (
+    JsonBuilder *builder, const ForgeEvaluation *evaluation)
+{
+  add_classes (builder, evaluation);
+  output_add_double (builder, "accuracy", evaluation->accuracy);
+  add_named_metrics (builder, "macro avg", &evaluation->macro_avg);
+  add_named_metrics (builder, "weighted avg", &evaluation->weighted_avg);
+  output_add_strings (
+      builder, "labels", (const char *const *) evaluation->labels);
+  add_confusion (builder, evaluation);
+  output_add_double (builder, "top5_accuracy", evaluation->top5_accuracy);
+  output_add_double (builder, "mean_confidence", evaluation->mean_confidence);
+  output_add_double (builder, "nll", evaluation->nll);
+  output_add_double (builder, "ece", evaluation->ece);
+  output_add_int (builder, "n_items", evaluation->n_items);
+  output_add_int (builder, "n_skipped", evaluation->n_skipped);
+  output_add_double (builder, "seconds", evaluation->seconds);
+  output_add_double (builder, "images_per_s", images_per_s (evaluation));
+}
