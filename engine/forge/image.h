@@ -145,14 +145,19 @@ void forge_imager_free (ForgeImager *imager);
  *   `[C, H, W]`, row-major, contiguous
  * @error: return location
  *
- * Crops, resizes each colour component at the network's resolution, converts
- * Y'CbCr to R'G'B' there, orders the channels and scales.
+ * Crops, resizes each colour component to the network's resolution, converts
+ * Y'CbCr to R'G'B' there, orders the channels and scales. A grey frame gives
+ * three equal channels, whatever its range. A network of one channel gets
+ * 0.299 R' + 0.587 G' + 0.114 B', or Y' stretched to 0..255.
  *
  * All arithmetic up to the byte is integer, so the result does not depend on
  * the CPU, and a picture gives the same bytes in every R'G'B' format.
  *
- * Errors: %FORGE_ERROR_ARGUMENT for sizes under 1 or over 32768,
- * %FORGE_ERROR_MEMORY.
+ * Errors: %FORGE_ERROR_ARGUMENT for sizes under 1 or over 32768, missing
+ * planes and values outside their enumeration, %FORGE_ERROR_MEMORY.
+ * Thread safety: one thread at a time per imager. Allocates only when the
+ * size, format or siting of the frames changes.
+ * Returns: %TRUE on success; on failure @out is as it was
  * Source: Pillow's ImagingResample and TensorFlow's resize (v2) define the
  * filters; ITU-R BT.601-7, BT.709-6, BT.2020-2 the matrices.
  * Since: 0.1
@@ -181,7 +186,8 @@ typedef struct {
  * converted (alpha over black); CMYK JPEG is refused.
  *
  * Errors: %FORGE_ERROR_NOT_FOUND, %FORGE_ERROR_IO, %FORGE_ERROR_FORMAT
- * (damaged, truncated, not a picture), %FORGE_ERROR_UNSUPPORTED.
+ * (damaged, truncated, not a picture), %FORGE_ERROR_UNSUPPORTED (also more
+ * than 32768 pixels a side or 2^28 in all), %FORGE_ERROR_MEMORY.
  * Thread safety: any thread.
  * Returns: (transfer full) (nullable): the picture
  * Since: 0.1
