@@ -207,8 +207,10 @@ wild_inputs (Harness *h, ForgeRng *rng)
                      rng, (uint32_t) (most - h->node.op->min_inputs + 1));
   for (int k = 0; k < n_inputs; k++) {
     ForgeShape shape = { (int) forge_rng_below (rng, 6), { 0 } };
-    for (int d = 0; d < shape.rank; d++)
-      shape.dims[d] = MAX (-1, wild (rng));
+    for (int d = 0; d < shape.rank; d++) {
+      int64_t extent = wild (rng);
+      shape.dims[d] = MAX (-1, extent);
+    }
     add_input (
         h, forge_rng_below (rng, 4) ? FORGE_FLOAT32 : FORGE_INT64, &shape);
   }
