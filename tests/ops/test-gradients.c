@@ -28,6 +28,15 @@ make_unary (const char *type, ForgeRng *rng)
 }
 
 static Harness *
+make_positive (const char *type, ForgeRng *rng)
+{
+  Harness *h = harness_new (type, 13);
+  ForgeShape x = forge_shape (2, 5, 7);
+  harness_fill (harness_input (h, FORGE_FLOAT32, &x), rng, 0.5f, 2);
+  return h;
+}
+
+static Harness *
 make_clip (const char *type, ForgeRng *rng)
 {
   Harness *h = make_unary (type, rng);
@@ -384,6 +393,23 @@ static const Row rows[] = {
   { "Transpose", "mixed", make_transpose_mixed, 0.02f },
   { "Dropout", "", make_unary, 0.02f },
   { "ReduceMean", "", make_reduce, 0.02f },
+  { "Elu", "", make_unary, 0.01f },
+  { "Selu", "", make_unary, 0.01f },
+  { "Celu", "", make_unary, 0.01f },
+  { "Gelu", "", make_unary, 0.01f },
+  { "Mish", "", make_unary, 0.01f },
+  { "Softplus", "", make_unary, 0.01f },
+  { "Softsign", "", make_unary, 0.01f },
+  { "ThresholdedRelu", "", make_unary, 0.01f },
+  { "Erf", "", make_unary, 0.01f },
+  { "Neg", "", make_unary, 0.01f },
+  { "Abs", "", make_unary, 0.01f },
+  { "Sin", "", make_unary, 0.01f },
+  { "Cos", "", make_unary, 0.01f },
+  { "Sqrt", "", make_positive, 0.01f },
+  { "Exp", "", make_positive, 0.01f },
+  { "Log", "", make_positive, 0.01f },
+  { "Reciprocal", "", make_positive, 0.01f },
 };
 
 /* The loss whose gradient is checked: sum of out * weight. */
