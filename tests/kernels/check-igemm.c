@@ -10,7 +10,7 @@
 
 #include "checker.h"
 
-enum { MAX_ROWS = 32, MAX_TAPS = 9, GAP = 0x5A };
+enum { MAX_TAPS = 9, GAP = 0x5A };
 enum { A, W, BIAS, PACKED, ROWS, OUT, RESIDUAL, ZERO };
 
 typedef struct {
@@ -176,26 +176,39 @@ typedef struct {
   size_t pixels, c, taps, nr;
   const float *a, *packed;
   float *out;
-  const float *rows[MAX_ROWS * MAX_TAPS];
+  const float **rows;
 } Bench;
 
 /* As ops/ drives it: tile after tile of pixels, all columns of one tile. */
 static void
 run_bench (void *data)
 {
-  Bench *bench = data;
+  const Bench *bench = data;
   const ForgeKernels *kernels = &bench->tier->kernels;
   const size_t step = kernels->igemm_mr;
   for (size_t p = 0; p < bench->pixels; p += step) {
     size_t mr = bench->pixels - p < step ? bench->pixels - p : step;
-    for (size_t k = 0; k < bench->taps; k++)
-      for (size_t m = 0; m < mr; m++)
-        bench->rows[k * step + m] =
-            bench->a + ((p + m) % bench->pixels) * bench->c;
-    kernels->igemm_f32 (mr, bench->nr, bench->c, bench->taps, bench->rows, 0,
-        NULL, bench->packed, bench->out + p * bench->nr, (ptrdiff_t) bench->nr,
-        NULL, 0, 0, INFINITY);
+    kernels->igemm_f32 (mr, bench->nr, bench->c, bench->taps,
+        bench->rows + p * bench->taps, 0, NULL, bench->packed,
+        bench->out + p * bench->nr, (ptrdiff_t) bench->nr, NULL, 0, 0,
+        INFINITY);
   }
+}
+
+/* Row pointers tile by tile, [tile][taps][igemm_mr]. */
+static const float **
+bench_rows (const Bench *bench)
+{
+  const size_t step = bench->tier->kernels.igemm_mr;
+  const size_t n_tiles = (bench->pixels + step - 1) / step;
+  const float **rows =
+      check_alloc (ROWS, n_tiles * bench->taps * step * sizeof *rows, false);
+  for (size_t i = 0; i < n_tiles * bench->taps * step; i++) {
+    size_t tap = i / step % bench->taps;
+    size_t pixel = i / (bench->taps * step) * step + i % step + tap;
+    rows[i] = bench->a + pixel % bench->pixels * bench->c;
+  }
+  return rows;
 }
 
 void
@@ -220,6 +233,7 @@ bench_igemm_f32 (const Tier *tier)
     check_fill_float (a, n_a);
     check_fill_float (packed, n_packed);
     bench.a = a;
+    bench.rows = bench_rows (&bench);
     bench.packed = packed;
     bench.out = check_alloc (OUT, n_out * sizeof (float), false);
     char shape[64];
