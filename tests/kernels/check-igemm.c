@@ -162,13 +162,14 @@ check_one (const Tier *tier, const Case *test)
 void
 check_igemm_f32 (const Tier *ref, const Tier *tier)
 {
-  const size_t nr_max = 2 * tier->kernels.igemm_nr + 3;
-  for (size_t mr = 1; mr <= tier->kernels.igemm_mr; mr++)
+  for (size_t mr = 1; mr <= tier->kernels.igemm_mr; mr++) {
+    const size_t nr_max = (mr == 1 ? 7 : 2) * tier->kernels.igemm_nr + 3;
     for (size_t nr = 1; nr <= nr_max; nr++) {
       Case test;
       draw_case (&test, tier, mr, nr);
       check_one (tier, &test);
     }
+  }
 }
 
 typedef struct {

@@ -4,6 +4,8 @@
  * registers, so that each weight is loaded once for four products. The moved
  * row pointers of the four windows are worked out once and kept on the stack
  * while the channels run; windows too large for that go tap by tap. */
+#include <stdbool.h>
+
 #include "kernels/simd/simd.h"
 
 enum { PIXELS = 4, MAX_KEPT_TAPS = 64 };
@@ -47,6 +49,52 @@ window (const Job *job, const size_t pixels, const size_t n_taps,
   }
 }
 
+/* Whether four 3x3 windows lie side by side at stride 1 and away from the
+ * border, so that in each of three rows of input the six columns are a fixed
+ * step apart. */
+static bool
+slides (const float *const *rows, ptrdiff_t step)
+{
+  for (size_t p = 0; p < PIXELS; p++)
+    for (size_t y = 0; y < 3; y++)
+      for (size_t x = 0; x < 3; x++)
+        if (rows[p * 9 + y * 3 + x] != rows[y * 3] + (ptrdiff_t) (p + x) * step)
+          return false;
+  return true;
+}
+
+/* As window (), for such windows: six columns of input are loaded once
+ * instead of twelve. The sums run in the same order: the same bits. */
+static ALWAYS_INLINE void
+sliding_window (const Job *job, const float *const inputs[3], ptrdiff_t step,
+    size_t c, vf min, vf max, float *out)
+{
+  const float *w = job->weights + c;
+  vf sum[PIXELS];
+#pragma GCC unroll 4
+  for (size_t p = 0; p < PIXELS; p++)
+    sum[p] = vf_load (w);
+#pragma GCC unroll 3
+  for (size_t y = 0; y < 3; y++) {
+    vf column[PIXELS + 2];
+    const float *a = inputs[y] + c;
+#pragma GCC unroll 6
+    for (size_t i = 0; i < PIXELS + 2; i++, a += step)
+      column[i] = vf_pin (vf_load (a));
+#pragma GCC unroll 3
+    for (size_t x = 0; x < 3; x++) {
+      w += job->n_channels;
+      const vf weight = vf_pin (vf_load (w));
+#pragma GCC unroll 4
+      for (size_t p = 0; p < PIXELS; p++)
+        sum[p] = vf_fmadd (column[p + x], weight, sum[p]);
+    }
+  }
+#pragma GCC unroll 4
+  for (size_t p = 0; p < PIXELS; p++, out += job->out_stride_elems)
+    vf_store (out + c, vf_clamp (sum[p], min, max));
+}
+
 static ALWAYS_INLINE void
 all_channels (const Job *job, const size_t pixels, const size_t n_taps,
     const float *const *rows, float *out)
@@ -58,11 +106,27 @@ all_channels (const Job *job, const size_t pixels, const size_t n_taps,
     window (job, pixels, n_taps, rows, c, job->n_channels - c, out);
 }
 
+static __attribute__ ((noinline)) void
+all_channels_sliding (const Job *job, const float *const *rows, float *out)
+{
+  const float *const inputs[3] = { rows[0], rows[3], rows[6] };
+  const ptrdiff_t step = rows[1] - rows[0];
+  const vf min = vf_splat (job->min);
+  const vf max = vf_splat (job->max);
+  size_t c = 0;
+  for (; c + VF_WIDTH <= job->n_channels; c += VF_WIDTH)
+    sliding_window (job, inputs, step, c, min, max, out);
+  if (c < job->n_channels)
+    window (job, PIXELS, 9, rows, c, job->n_channels - c, out);
+}
+
 static ALWAYS_INLINE void
 any_taps (
     const Job *job, const size_t pixels, const float *const *rows, float *out)
 {
-  if (job->n_taps == 9)
+  if (pixels == PIXELS && job->n_taps == 9 && slides (rows, rows[1] - rows[0]))
+    all_channels_sliding (job, rows, out);
+  else if (job->n_taps == 9)
     all_channels (job, pixels, 9, rows, out);
   else if (job->n_taps == 25)
     all_channels (job, pixels, 25, rows, out);
@@ -100,7 +164,7 @@ FORGE_VARIANT (dwconv_f32) (size_t n_pixels, size_t n_channels, size_t n_taps,
   const Job job = { n_channels, n_taps, weights, out_stride_elems, min, max };
   const float *kept[PIXELS * MAX_KEPT_TAPS];
   while (n_pixels > 0) {
-    size_t pixels = n_pixels < PIXELS ? 1 : PIXELS;
+    size_t pixels = n_pixels < PIXELS ? n_pixels : PIXELS;
     if (n_taps > MAX_KEPT_TAPS) {
       pixels = 1;
       large_window (&job, rows, zero, offset_elems, out);
@@ -109,6 +173,10 @@ FORGE_VARIANT (dwconv_f32) (size_t n_pixels, size_t n_channels, size_t n_taps,
         kept[i] = row_at (rows[i], zero, offset_elems);
       if (pixels == PIXELS)
         any_taps (&job, PIXELS, kept, out);
+      else if (pixels == 3)
+        any_taps (&job, 3, kept, out);
+      else if (pixels == 2)
+        any_taps (&job, 2, kept, out);
       else
         any_taps (&job, 1, kept, out);
     }

@@ -4,7 +4,9 @@
  * vectors stays in registers while k and c run. Each step loads the panel's
  * next two vectors and broadcasts one float of every row. The tile function
  * is compiled once for each number of rows and of vectors, so a partial tile
- * does no work for rows or vectors it does not have.
+ * does no work for rows or vectors it does not have. Every output is summed in
+ * order of k and c, whatever shares its tile, so it has the same bits in any
+ * batch.
  * Source: Dukhan, "The Indirect Convolution Algorithm", 2019; tile shape
  * after Goto and van de Geijn, ACM TOMS 34 (2008). */
 #include "kernels/simd/simd.h"
@@ -21,7 +23,7 @@ typedef struct {
 } Job;
 
 /* How far ahead the panel is fetched: it comes from L2, the rows from L1. */
-enum { PREFETCH_ELEMS = 12 * IGEMM_NR };
+enum { PREFETCH_ELEMS = 12 * IGEMM_NR, MAX_PANELS = 4 };
 
 static ALWAYS_INLINE void
 accumulate (const Job *job, const size_t mr, const size_t nv,
@@ -37,7 +39,7 @@ accumulate (const Job *job, const size_t mr, const size_t nv,
       vf w[2];
 #pragma GCC unroll 2
       for (size_t v = 0; v < nv; v++) {
-        w[v] = vf_load (weights + v * VF_WIDTH);
+        w[v] = vf_pin (vf_load (weights + v * VF_WIDTH));
         __builtin_prefetch (weights + PREFETCH_ELEMS + v * VF_WIDTH);
       }
 #pragma GCC unroll 16
@@ -95,10 +97,62 @@ tile_any (const Job *job, size_t mr, const size_t nv, const float *weights,
     ROWS (1)
     ROWS (2)
     ROWS (3)
-    ROWS (4) ROWS (5) ROWS (6) ROWS (7) ROWS (8) ROWS (9) ROWS (10) ROWS (11)
-        ROWS (12) ROWS (13) ROWS (14)
+    ROWS (4)
+    ROWS (5) ROWS (6) ROWS (7) ROWS (8) ROWS (9) ROWS (10) ROWS (11) ROWS (12)
+        ROWS (13) ROWS (14)
   }
 #undef ROWS
+}
+
+/* One row by n_panels full panels: a fully connected layer at batch 1. With
+ * one panel each FMA would wait for the one before it. */
+static ALWAYS_INLINE void
+row_of_panels (const Job *job, const size_t n_panels, const float *weights,
+    size_t panel_elems, float *out, const float *residual)
+{
+  vf sum[MAX_PANELS * 2];
+#pragma GCC unroll 8
+  for (size_t i = 0; i < n_panels * 2; i++)
+    sum[i] = vf_load (weights + i / 2 * panel_elems + i % 2 * VF_WIDTH);
+  const float *w = weights + IGEMM_NR;
+  for (size_t k = 0; k < job->n_taps; k++) {
+    const float *a =
+        row_at (job->rows[k * IGEMM_MR], job->zero, job->offset_elems);
+    for (size_t c = 0; c < job->n_channels; c++, w += IGEMM_NR) {
+      const vf x = vf_splat (a[c]);
+#pragma GCC unroll 8
+      for (size_t i = 0; i < n_panels * 2; i++)
+        sum[i] = vf_fmadd (
+            x, vf_load (w + i / 2 * panel_elems + i % 2 * VF_WIDTH), sum[i]);
+    }
+  }
+#pragma GCC unroll 8
+  for (size_t i = 0; i < n_panels * 2; i++) {
+    if (residual)
+      sum[i] = vf_add (sum[i], vf_load (residual + i * VF_WIDTH));
+    vf_store (out + i * VF_WIDTH,
+        vf_clamp (sum[i], vf_splat (job->min), vf_splat (job->max)));
+  }
+}
+
+/* Returns how many full panels it has done. */
+static size_t
+single_row (const Job *job, size_t nr, const float *weights, size_t panel_elems,
+    float *out, const float *residual)
+{
+  const size_t n_panels = nr / IGEMM_NR;
+  size_t i = 0;
+  while (n_panels - i >= 2) {
+    const size_t count = n_panels - i >= MAX_PANELS ? MAX_PANELS : 2;
+    const float *r = residual ? residual + i * IGEMM_NR : NULL;
+    const float *w = weights + i * panel_elems;
+    if (count == MAX_PANELS)
+      row_of_panels (job, MAX_PANELS, w, panel_elems, out + i * IGEMM_NR, r);
+    else
+      row_of_panels (job, 2, w, panel_elems, out + i * IGEMM_NR, r);
+    i += count;
+  }
+  return i;
 }
 
 void
@@ -111,18 +165,17 @@ FORGE_VARIANT (igemm_f32) (size_t mr, size_t nr, size_t n_channels,
   const Job job = { n_channels, n_taps, rows, offset_elems, zero,
     out_stride_elems, residual_stride_elems, min, max };
   const size_t panel_elems = IGEMM_NR * (1 + n_taps * n_channels);
-  for (;;) {
-    size_t used = nr < IGEMM_NR ? nr : IGEMM_NR;
+  size_t done = 0;
+  if (mr == 1)
+    done = single_row (&job, nr, weights, panel_elems, out, residual);
+  weights += done * panel_elems;
+  for (size_t first = done * IGEMM_NR; first < nr; first += IGEMM_NR) {
+    const size_t used = nr - first < IGEMM_NR ? nr - first : IGEMM_NR;
+    const float *r = residual ? residual + first : NULL;
     if (used > VF_WIDTH)
-      tile_any (&job, mr, 2, weights, used, out, residual);
+      tile_any (&job, mr, 2, weights, used, out + first, r);
     else
-      tile_any (&job, mr, 1, weights, used, out, residual);
-    if (nr <= IGEMM_NR)
-      return;
-    nr -= IGEMM_NR;
-    out += IGEMM_NR;
+      tile_any (&job, mr, 1, weights, used, out + first, r);
     weights += panel_elems;
-    if (residual)
-      residual += IGEMM_NR;
   }
 }

@@ -13,3 +13,12 @@ row_at (const float *row, const float *zero, ptrdiff_t offset_elems)
 {
   return row == zero ? zero : row + offset_elems;
 }
+
+/* Keeps a loaded vector in its register: compilers like to load it again for
+ * each use, as if memory operands cost nothing. */
+static ALWAYS_INLINE vf
+vf_pin (vf x)
+{
+  __asm__ ("" : "+" FORGE_VECTOR_REGISTER (x));
+  return x;
+}
