@@ -68,7 +68,7 @@ gboolean forge_graph_bind_batch (
 typedef enum { FORGE_PASSES_INFERENCE, FORGE_PASSES_TRAINING } ForgePassSet;
 gboolean forge_graph_run_passes (
     ForgeGraph *graph, ForgePassSet set, GError **error);
-/* One of them alone, e.g. "fold_batch_norm": for tests. */
+/* One of them alone, e.g. "fold_affine": for tests. */
 gboolean forge_graph_run_pass (
     ForgeGraph *graph, const char *name, ForgePassSet set, GError **error);
 

@@ -47,9 +47,6 @@ forge_node_set_in (ForgeNode *node, guint index, ForgeValue *value)
   node->inputs->pdata[index] = value;
 }
 
-/* Passes write as of this opset, whatever the file was written for. */
-#define PASS_OPSET 13
-
 ForgeNode *
 forge_graph_insert (ForgeGraph *graph, const ForgeOp *op, const char *name,
     ForgeAttrs *attrs, ForgeValue *const *inputs, guint n_inputs)
@@ -57,7 +54,7 @@ forge_graph_insert (ForgeGraph *graph, const ForgeOp *op, const char *name,
   ForgeValue *out = forge_graph_value (graph, NULL);
   ForgeNode *node =
       forge_graph_add_node (graph, op, name, attrs, inputs, n_inputs, &out, 1);
-  node->opset = MAX (node->opset, PASS_OPSET);
+  node->opset = MAX (node->opset, FORGE_PASS_OPSET);
   return node;
 }
 

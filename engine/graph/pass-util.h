@@ -11,6 +11,9 @@
 typedef gboolean (*ForgePass) (
     ForgeGraph *graph, ForgePassSet set, GError **error);
 
+/* Passes write nodes as of this opset, whatever the file was written for. */
+#define FORGE_PASS_OPSET 13
+
 gboolean forge_node_is (const ForgeNode *node, const char *type);
 /* The node that produces input @index when it is a @type; else NULL. */
 ForgeNode *forge_node_source (

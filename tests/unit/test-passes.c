@@ -140,6 +140,56 @@ build_conv_norm_shared (ForgeGraph *graph)
 }
 
 static void
+build_conv_chain_of_affines (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 3, 5, 5);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_constant (graph, "b", 5, -1, 2, 4, 0, 0, 0);
+  toy_constant (graph, "k", 2, 0.5f, 1, 4, 1, 1, 0);
+  toy_constant (graph, "a", 3, -1, 2, 1, 4, 1, 1);
+  toy_scalar (graph, "s", 0.25f);
+  toy_onnx_node (graph, "Conv", "x, w, b", "c", NULL);
+  toy_onnx_node (graph, "Mul", "k, c", "m", NULL);
+  toy_onnx_node (graph, "Add", "m, a", "n", NULL);
+  toy_onnx_node (graph, "Sub", "n, s", "o", NULL);
+  add_norm (graph, "o", 4);
+}
+
+/* The constant minus the layer: not what the pass may fold. */
+static void
+build_conv_from_constant (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 3, 5, 5);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_scalar (graph, "s", 0.25f);
+  toy_onnx_node (graph, "Conv", "x, w", "c", NULL);
+  toy_onnx_node (graph, "Sub", "s, c", "y", NULL);
+}
+
+/* As many numbers as channels, but along the rows of the picture. */
+static void
+build_conv_add_rows (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 3, 6, 6);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_constant (graph, "a", 3, -1, 2, 4, 1, 0, 0);
+  toy_onnx_node (graph, "Conv", "x, w", "c", NULL);
+  toy_onnx_node (graph, "Add", "c, a", "y", NULL);
+}
+
+static void
+build_matmul_add (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 3, 0, 0);
+  toy_constant (graph, "w", 1, -1, 2, 3, 4, 0, 0);
+  toy_constant (graph, "b", 2, -1, 2, 4, 0, 0, 0);
+  toy_constant (graph, "d", 2, 1, 2, 1, 4, 0, 0);
+  toy_onnx_node (graph, "MatMul", "x, w", "p", NULL);
+  toy_onnx_node (graph, "Add", "b, p", "q", NULL);
+  toy_onnx_node (graph, "Div", "q, d", "y", NULL);
+}
+
+static void
 build_silu (ForgeGraph *graph)
 {
   toy_input (graph, "x", 2, 3, 0, 0);
@@ -237,14 +287,22 @@ static const Row rows[] = {
       { { "Rescale", 1 }, { "Mul", 0 }, { "Cast", 0 } }, 0 },
   { "rescale by rows", "fuse_rescale", build_rescale_rows,
       { { "Rescale", 0 }, { "Mul", 1 }, { "Cast", 1 } }, 0 },
-  { "conv, norm", "fold_batch_norm", build_conv_norm,
+  { "conv, norm", "fold_affine", build_conv_norm,
       { { "BatchNormalization", 0 }, { "Conv", 1 } }, 1e-5 },
-  { "gemm, norm", "fold_batch_norm", build_gemm_norm,
+  { "gemm, norm", "fold_affine", build_gemm_norm,
       { { "BatchNormalization", 0 }, { "Gemm", 1 } }, 1e-5 },
-  { "norm alone", "fold_batch_norm", build_norm_alone,
+  { "norm alone", "fold_affine", build_norm_alone,
       { { "BatchNormalization", 1 } }, 0 },
-  { "norm of shared", "fold_batch_norm", build_conv_norm_shared,
+  { "norm of shared", "fold_affine", build_conv_norm_shared,
       { { "BatchNormalization", 1 } }, 0 },
+  { "conv, mul, add, norm", "fold_affine", build_conv_chain_of_affines,
+      { { "Conv", 1 }, { "Mul", 0 }, { "BatchNormalization", 0 } }, 1e-5 },
+  { "conv, minus", "fold_affine", build_conv_from_constant,
+      { { "Conv", 1 }, { "Sub", 1 } }, 0 },
+  { "conv, rows", "fold_affine", build_conv_add_rows,
+      { { "Conv", 1 }, { "Add", 1 } }, 0 },
+  { "matmul, add, div", "fold_affine", build_matmul_add,
+      { { "Gemm", 1 }, { "Add", 0 }, { "Div", 0 } }, 1e-5 },
   { "silu", "fuse_silu", build_silu,
       { { "Silu", 1 }, { "Mul", 0 }, { "Sigmoid", 0 } }, 1e-6 },
   { "gate of another", "fuse_silu", build_gate_of_another,
@@ -342,8 +400,7 @@ shared_weights_are_copied_before_folding (void)
   const ForgeTensor *weights = forge_graph_find (graph, "w")->constant;
   g_autoptr (ForgeTensor) before = forge_tensor_copy (weights, NULL);
   g_autoptr (ForgeGraph) copy = forge_graph_copy (graph);
-  forge_graph_run_pass (
-      copy, "fold_batch_norm", FORGE_PASSES_INFERENCE, &error);
+  forge_graph_run_pass (copy, "fold_affine", FORGE_PASSES_INFERENCE, &error);
   g_assert_no_error (error);
   g_assert_cmpmem (
       before->data, before->size_bytes, weights->data, weights->size_bytes);
