@@ -49,8 +49,8 @@ void forge_session_free (ForgeSession *session);
 
 ForgeModel *forge_session_get_model (const ForgeSession *session);
 /* Borrowed tensors in the session's arena, full shapes. Fill the inputs, run,
- * read the outputs; the next run overwrites them. Inputs may be overwritten by
- * a run too. */
+ * read the outputs; the next run overwrites them. A run leaves the inputs as
+ * they are. */
 ForgeTensor *forge_session_get_input (ForgeSession *session, guint index);
 ForgeTensor *forge_session_get_output (ForgeSession *session, guint index);
 
