@@ -12,6 +12,8 @@
 
 #include <glib/gstdio.h>
 
+#define MAX_SHIFT 64
+
 uint64_t
 forge_stream_seed (uint64_t seed, ForgeStream stream, uint64_t index)
 {
@@ -48,6 +50,7 @@ check_params (const ForgeTrainParams *params, GError **error)
              "weight_decay", "0 or more", error) &&
          check (params->dropout >= 0 && params->dropout < 1, "dropout",
              "0 to below 1", error) &&
+         check (params->shift <= MAX_SHIFT, "shift", "0 to 64 pixels", error) &&
          check (params->threads >= 0, "threads", "0 (all) or more", error) &&
          check (params->checkpoint || !params->resume, "resume",
              "a checkpoint to resume from", error);

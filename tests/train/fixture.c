@@ -91,7 +91,8 @@ fixture_write_png (const char *folder, const char *name, const uint8_t *pixels,
 }
 
 void
-fixture_write_classes (const char *folder, guint n_per_class, uint64_t seed)
+fixture_write_classes (
+    const char *folder, guint n_per_class, guint contrast, uint64_t seed)
 {
   static const char *const names[] = { "dark", "light" };
   ForgeRng rng;
@@ -100,7 +101,7 @@ fixture_write_classes (const char *folder, guint n_per_class, uint64_t seed)
     for (guint i = 0; i < n_per_class; i++) {
       uint8_t pixels[32 * 32 * 3];
       for (gsize p = 0; p < sizeof pixels; p++)
-        pixels[p] = (uint8_t) (60 * c + forge_rng_below (&rng, 140));
+        pixels[p] = (uint8_t) (contrast * c + forge_rng_below (&rng, 140));
       g_autofree char *name = g_strdup_printf ("%s/%03u.png", names[c], i);
       fixture_write_png (folder, name, pixels, 32, 32);
     }

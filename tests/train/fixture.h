@@ -19,6 +19,7 @@ void fixture_write_gz (
 void fixture_write_png (const char *folder, const char *name,
     const uint8_t *pixels, int width, int height);
 /* Two classes, "dark" and "light", of @n_per_class noisy 32 x 32 pictures
- * each, as class folders below @folder: easy to tell apart. */
+ * each, as class folders below @folder. Their means differ by @contrast: 0
+ * leaves nothing to learn, 60 is easy. */
 void fixture_write_classes (
-    const char *folder, guint n_per_class, uint64_t seed);
+    const char *folder, guint n_per_class, guint contrast, uint64_t seed);

@@ -107,7 +107,7 @@ static void
 loader_keeps_pictures_of_the_right_size (void)
 {
   char *folder = fixture_folder ();
-  fixture_write_classes (folder, 20, 1);
+  fixture_write_classes (folder, 20, 60, 1);
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeDataset) dataset =
       forge_dataset_open (folder, FORGE_SPLIT_TRAIN, 1, &error);
@@ -128,7 +128,7 @@ static void
 loader_names_a_damaged_picture (void)
 {
   char *folder = fixture_folder ();
-  fixture_write_classes (folder, 20, 1);
+  fixture_write_classes (folder, 20, 60, 1);
   for (guint i = 0; i < 20; i++) {
     g_autofree char *name = g_strdup_printf ("light/%03u.png", i);
     fixture_write (folder, name, "\x89PNG\r\n\x1a\n", 8);
@@ -147,7 +147,7 @@ static void
 shuffle_is_a_permutation_by_seed (void)
 {
   char *folder = fixture_folder ();
-  fixture_write_classes (folder, 20, 1);
+  fixture_write_classes (folder, 20, 60, 1);
   g_autoptr (ForgeLoader) a = open_loader (folder);
   g_autoptr (ForgeLoader) b = open_loader (folder);
   const gsize size_bytes = a->n_items * sizeof *a->order;
@@ -169,7 +169,7 @@ static void
 augmentation_follows_the_item (void)
 {
   char *folder = fixture_folder ();
-  fixture_write_classes (folder, 20, 1);
+  fixture_write_classes (folder, 20, 60, 1);
   g_autoptr (ForgeLoader) loader = open_loader (folder);
   ForgeAugment augment = { .flip = TRUE, .shift = 3 };
   uint8_t all[32 * 3072], one[3072];

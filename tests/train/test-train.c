@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Training from end to end, on pictures that can be told apart and on pictures
+ * that cannot: it learns, repeats, resumes, stops and reports as train.h says,
+ * and what it writes is the model it measured. */
+#include <math.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#include "base/json.h"
+#include "fixture.h"
+#include "forge/error.h"
+#include "forge/evaluate.h"
+#include "forge/train.h"
+#include "train/arch.h"
+
+#define MAX_EPOCHS 16
+
+/* One run: its files, and what its progress function saw. */
+typedef struct {
+  char *folder, *data, *out, *checkpoint, *log;
+  ForgeTrainParams params;
+  ForgeTrainResult result;
+  guint stop_epoch, stop_step; /* 0 = never */
+  guint n_epochs, n_calls;
+  ForgeTrainProgress epochs[MAX_EPOCHS];
+} Run;
+
+static void
+run_init (Run *run, guint n_per_class, guint contrast)
+{
+  memset (run, 0, sizeof *run);
+  run->folder = fixture_folder ();
+  run->data = g_build_filename (run->folder, "data", NULL);
+  run->out = g_build_filename (run->folder, "model.onnx", NULL);
+  run->checkpoint = g_build_filename (run->folder, "state", NULL);
+  run->log = g_build_filename (run->folder, "log.jsonl", NULL);
+  fixture_write_classes (run->data, n_per_class, contrast, 1);
+  run->params = (ForgeTrainParams) FORGE_TRAIN_PARAMS_DEFAULT;
+  run->params.data = run->data;
+  run->params.out = run->out;
+  run->params.epochs = 4;
+  run->params.batch = 16;
+  run->params.threads = 2;
+}
+
+static void
+run_clear (Run *run)
+{
+  fixture_remove (run->folder);
+  g_free (run->data);
+  g_free (run->out);
+  g_free (run->checkpoint);
+  g_free (run->log);
+}
+
+static gboolean
+on_progress (const ForgeTrainProgress *progress, gpointer user_data)
+{
+  Run *run = user_data;
+  run->n_calls++;
+  g_assert_cmpuint (progress->step, >=, 1);
+  g_assert_cmpuint (progress->step, <=, progress->steps);
+  g_assert_true (progress->eta_s >= 0 && isfinite (progress->eta_s));
+  g_assert_true (progress->images_per_s > 0);
+  g_assert_true (
+      isnan (progress->val_loss) == (progress->step < progress->steps));
+  if (progress->step == progress->steps) {
+    g_assert_cmpuint (run->n_epochs, <, MAX_EPOCHS);
+    run->epochs[run->n_epochs++] = *progress;
+  }
+  return progress->epoch != run->stop_epoch || progress->step != run->stop_step;
+}
+
+static void
+run_ok (Run *run)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean trained =
+      forge_train (&run->params, on_progress, run, &run->result, &error);
+  g_assert_no_error (error);
+  g_assert_true (trained);
+}
+
+static void
+run_refused (Run *run, int code, const char *hint)
+{
+  g_autoptr (GError) error = NULL;
+  g_assert_false (forge_train (&run->params, on_progress, run, NULL, &error));
+  g_assert_error (error, FORGE_ERROR, code);
+  if (!strstr (error->message, hint))
+    g_error ("'%s' does not say '%s'", error->message, hint);
+}
+
+static GBytes *
+read_file (const char *path)
+{
+  char *bytes;
+  gsize size_bytes;
+  g_assert_true (g_file_get_contents (path, &bytes, &size_bytes, NULL));
+  return g_bytes_new_take (bytes, size_bytes);
+}
+
+static ForgeEvaluation *
+evaluate (const Run *run, ForgeSplit split)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeModel) model = forge_model_load (run->out, &error);
+  g_assert_no_error (error);
+  g_autoptr (ForgeDataset) dataset =
+      forge_dataset_open (run->data, split, run->params.seed, &error);
+  g_assert_no_error (error);
+  ForgeEvaluation *evaluation =
+      forge_evaluate (model, dataset, 2, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return evaluation;
+}
+
+static void
+forge_cnn_has_122570_parameters (void)
+{
+  ForgeArchParams params = { .n_classes = 10, .dropout = 0.3, .seed = 1 };
+  g_autoptr (GError) error = NULL;
+  const ForgeArch *arch = forge_arch_find ("forge-cnn", &error);
+  g_assert_no_error (error);
+  g_autoptr (ForgeGraph) graph = arch->build (&params, &error);
+  g_assert_no_error (error);
+  int64_t count = 0;
+  for (guint i = 0; i < graph->values->len; i++) {
+    const ForgeValue *value = g_ptr_array_index (graph->values, i);
+    if (value->constant && value->shape.rank > 0)
+      count += forge_shape_count (&value->shape);
+  }
+  g_assert_cmpint (count, ==, 122570);
+  g_assert_null (forge_arch_find ("resnet", &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT);
+  g_assert_nonnull (strstr (error->message, "forge-cnn"));
+}
+
+/* He's rule keeps the variance: uniform in +-sqrt (6 / fan_in). */
+static void
+first_weights_have_the_right_spread (void)
+{
+  ForgeArchParams params = { .n_classes = 10, .seed = 1 };
+  const ForgeArch *arch = forge_arch_find ("forge-cnn", NULL);
+  g_autoptr (ForgeGraph) graph = arch->build (&params, NULL);
+  const ForgeTensor *weight =
+      forge_graph_find (graph, "dense1.weight")->constant;
+  const float *w = forge_tensor_get_data (weight);
+  int64_t n = forge_tensor_get_count (weight);
+  double sum = 0, sum_sq = 0, most = 0;
+  for (int64_t i = 0; i < n; i++) {
+    sum += w[i];
+    sum_sq += (double) w[i] * w[i];
+    most = MAX (most, fabs (w[i]));
+  }
+  g_assert_cmpfloat_with_epsilon (sum / (double) n, 0, 1e-3);
+  g_assert_cmpfloat_with_epsilon (
+      sum_sq / (double) n, 2.0 / 1024, 0.03 * 2.0 / 1024);
+  g_assert_cmpfloat_with_epsilon (most, sqrt (6.0 / 1024), 1e-4);
+}
+
+static void
+assert_metadata (const Run *run)
+{
+  g_autoptr (ForgeModel) model = forge_model_load (run->out, NULL);
+  static const char *const keys[] = { "forge.training", "forge.augmentation",
+    "forge.evaluation", "forge.drift" };
+  g_assert_cmpuint (forge_model_get_n_classes (model), ==, 2);
+  g_assert_cmpstr (forge_model_get_labels (model)[1], ==, "light");
+  g_assert_true (forge_model_has_probabilities (model));
+  g_assert_null (forge_model_get_assumptions (model));
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++) {
+    const char *text = forge_model_get_metadata (model, keys[i]);
+    g_assert_nonnull (text);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (JsonNode) node = forge_json_parse (text, -1, keys[i], &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (
+        forge_json_int (json_node_get_object (node), "version", 0), ==, 1);
+  }
+  g_autoptr (ForgeDataset) train =
+      forge_dataset_open (run->data, FORGE_SPLIT_TRAIN, 1, NULL);
+  g_assert_cmpstr (forge_model_get_metadata (model, "forge.data_hash"), ==,
+      forge_dataset_get_hash (train));
+}
+
+static void
+separable_pictures_are_learnt (void)
+{
+  Run run;
+  run_init (&run, 60, 60);
+  run.params.log = run.log;
+  run.params.final_learning_rate = 0;
+  run_ok (&run);
+  g_assert_cmpuint (run.n_epochs, ==, 4);
+  g_assert_cmpuint (run.n_calls, ==, 4 * 6);
+  g_assert_cmpfloat (run.epochs[3].loss, <, run.epochs[0].loss / 2);
+  g_assert_cmpfloat (run.epochs[3].accuracy, >, 0.9);
+  g_assert_cmpfloat (run.epochs[3].learning_rate, <, 1e-4);
+  g_assert_cmpfloat (run.result.val_accuracy, >, 0.9);
+  g_autoptr (ForgeEvaluation) test = evaluate (&run, FORGE_SPLIT_TEST);
+  g_assert_cmpuint (test->n_items, ==, 12);
+  g_assert_cmpfloat (test->accuracy, >, 0.9);
+  assert_metadata (&run);
+
+  g_autofree char *log = NULL;
+  g_assert_true (g_file_get_contents (run.log, &log, NULL, NULL));
+  g_auto (GStrv) lines = g_strsplit (log, "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), ==, 5);
+  for (guint i = 0; i < 4; i++) {
+    g_autoptr (JsonNode) line = forge_json_parse (lines[i], -1, "log", NULL);
+    g_assert_nonnull (line);
+    JsonObject *object = json_node_get_object (line);
+    g_assert_cmpint (forge_json_int (object, "epoch", 0), ==, i + 1);
+    g_assert_cmpfloat (
+        forge_json_double (object, "val_loss", 0), ==, run.epochs[i].val_loss);
+  }
+  run_clear (&run);
+}
+
+static void
+training_repeats_bit_for_bit (void)
+{
+  static const struct {
+    int threads;
+    uint64_t seed;
+    gboolean same;
+  } cases[] = { { 2, 1, TRUE }, { 1, 1, TRUE }, { 3, 1, TRUE },
+    { 2, 2, FALSE } };
+  Run run;
+  run_init (&run, 30, 20);
+  run.params.epochs = 2;
+  run_ok (&run);
+  g_autoptr (GBytes) first = read_file (run.out);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    run.params.threads = cases[i].threads;
+    run.params.seed = cases[i].seed;
+    run_ok (&run);
+    g_autoptr (GBytes) again = read_file (run.out);
+    g_assert_true (g_bytes_equal (first, again) == cases[i].same);
+  }
+  run_clear (&run);
+}
+
+static void
+resumed_run_equals_an_uninterrupted_one (void)
+{
+  Run run;
+  run_init (&run, 30, 20);
+  run.params.final_learning_rate = 1e-4;
+  run_ok (&run);
+  g_autoptr (GBytes) whole = read_file (run.out);
+  g_assert_cmpint (g_remove (run.out), ==, 0);
+
+  run.params.checkpoint = run.checkpoint;
+  run.params.resume = TRUE;
+  run.stop_epoch = 3;
+  run.stop_step = 2;
+  run_refused (&run, FORGE_ERROR_CANCELLED, "epoch 3 of 4");
+  g_assert_false (g_file_test (run.out, G_FILE_TEST_EXISTS));
+  run.stop_epoch = 0;
+  run.n_epochs = 0;
+  run_ok (&run);
+  g_assert_cmpuint (run.n_epochs, ==, 2);
+  g_assert_cmpuint (run.epochs[0].epoch, ==, 3);
+  g_autoptr (GBytes) resumed = read_file (run.out);
+  g_assert_true (g_bytes_equal (whole, resumed));
+
+  /* Nothing is left to do; the model is written again. */
+  run.n_epochs = 0;
+  run_ok (&run);
+  g_assert_cmpuint (run.n_epochs, ==, 0);
+  g_autoptr (GBytes) finished = read_file (run.out);
+  g_assert_true (g_bytes_equal (whole, finished));
+  run_clear (&run);
+}
+
+static void
+unfit_checkpoints_are_refused (void)
+{
+  Run run;
+  run_init (&run, 20, 60);
+  run.params.epochs = 1;
+  run.params.checkpoint = run.checkpoint;
+  run_ok (&run);
+  run.params.resume = TRUE;
+  run.params.dropout = 0.25;
+  run_refused (&run, FORGE_ERROR_ARGUMENT, "other settings");
+  run.params.dropout = 0.3;
+
+  g_autoptr (GBytes) state = read_file (run.checkpoint);
+  gsize size_bytes;
+  const char *bytes = g_bytes_get_data (state, &size_bytes);
+  const gsize cuts[] = { 0, 7, 11, 40, 200, size_bytes / 2, size_bytes - 1 };
+  for (guint i = 0; i < G_N_ELEMENTS (cuts); i++) {
+    fixture_write (run.folder, "state", bytes, cuts[i]);
+    run_refused (&run, FORGE_ERROR_FORMAT, run.checkpoint);
+  }
+  g_autofree char *changed = g_memdup2 (bytes, size_bytes);
+  changed[size_bytes / 2] ^= 1;
+  fixture_write (run.folder, "state", changed, size_bytes);
+  run_refused (&run, FORGE_ERROR_FORMAT, "checksum");
+  memcpy (changed, bytes, size_bytes);
+  changed[8] = 9;
+  fixture_write (run.folder, "state", changed, size_bytes);
+  run_refused (&run, FORGE_ERROR_UNSUPPORTED, "version 1, found 9");
+  run_clear (&run);
+}
+
+/* Noise: the longer it learns the training pictures by heart, the worse it
+ * does on others. */
+static void
+early_stop_restores_the_best_weights (void)
+{
+  Run run;
+  run_init (&run, 60, 0);
+  run.params.epochs = MAX_EPOCHS;
+  run.params.patience = 2;
+  run.params.flip = FALSE;
+  run.params.shift = 0;
+  run.params.dropout = 0;
+  run.params.learning_rate = 3e-3;
+  run_ok (&run);
+  g_assert_true (run.result.stopped_early);
+  g_assert_cmpuint (run.result.epochs_run, ==, run.n_epochs);
+  g_assert_cmpuint (run.n_epochs, <, MAX_EPOCHS);
+  g_assert_cmpuint (run.result.best_epoch, ==, run.n_epochs - 2);
+  double least = INFINITY;
+  for (guint i = 0; i < run.n_epochs; i++) {
+    g_assert_true (run.epochs[i].best == (run.epochs[i].val_loss < least));
+    least = MIN (least, run.epochs[i].val_loss);
+  }
+  g_assert_cmpfloat (run.result.val_loss, ==, least);
+  g_autoptr (ForgeEvaluation) val = evaluate (&run, FORGE_SPLIT_VALIDATION);
+  g_assert_cmpfloat_with_epsilon (val->nll, least, 1e-4);
+  g_assert_cmpfloat (run.epochs[run.n_epochs - 1].val_loss, >, least + 1e-3);
+  run_clear (&run);
+}
+
+static void
+divergence_names_the_layer (void)
+{
+  Run run;
+  run_init (&run, 20, 60);
+  run.params.learning_rate = 1e30;
+  run_refused (&run, FORGE_ERROR_NUMERIC, "layer 'conv");
+  g_assert_false (g_file_test (run.out, G_FILE_TEST_EXISTS));
+  run_clear (&run);
+}
+
+static void
+senseless_parameters_are_refused (void)
+{
+  Run run;
+  run_init (&run, 20, 60);
+  const ForgeTrainParams good = run.params;
+#define REFUSED(field, value)                                 \
+  do {                                                        \
+    run.params = good;                                        \
+    run.params.field = value;                                 \
+    run_refused (&run, FORGE_ERROR_ARGUMENT, "'" #field "'"); \
+  } while (0)
+  REFUSED (epochs, 0);
+  REFUSED (batch, 0);
+  REFUSED (learning_rate, 0);
+  REFUSED (learning_rate, NAN);
+  REFUSED (final_learning_rate, NAN);
+  REFUSED (weight_decay, -1);
+  REFUSED (dropout, 1);
+  REFUSED (threads, -1);
+  REFUSED (resume, TRUE);
+  REFUSED (data, NULL);
+  REFUSED (out, NULL);
+  REFUSED (shift, 1000);
+  run.params = good;
+  run.params.arch = "vgg";
+  run_refused (&run, FORGE_ERROR_ARGUMENT, "unknown architecture 'vgg'");
+  run.params = good;
+  run.params.out = "/nonexistent/model.onnx";
+  run_refused (&run, FORGE_ERROR_IO, "/nonexistent/model.onnx");
+  g_assert_cmpuint (run.n_calls, ==, 0);
+  run_clear (&run);
+}
+
+static void
+evaluation_can_be_stopped_and_checks_the_classes (void)
+{
+  Run run;
+  run_init (&run, 20, 60);
+  run.params.epochs = 1;
+  run_ok (&run);
+  g_autoptr (ForgeModel) model = forge_model_load (run.out, NULL);
+  uint8_t pixels[3072] = { 0 };
+  fixture_write_png (run.folder, "three/a/1.png", pixels, 32, 32);
+  fixture_write_png (run.folder, "three/b/1.png", pixels, 32, 32);
+  fixture_write_png (run.folder, "three/c/1.png", pixels, 32, 32);
+  g_autofree char *three = g_build_filename (run.folder, "three", NULL);
+  g_autoptr (ForgeDataset) other =
+      forge_dataset_open (three, FORGE_SPLIT_TRAIN, 1, NULL);
+  g_autoptr (GError) error = NULL;
+  g_assert_null (forge_evaluate (model, other, 1, NULL, NULL, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT);
+  run_clear (&run);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_unsetenv ("FORGE_DATA");
+#define ADD(name) g_test_add_func ("/train/" #name, name)
+  ADD (forge_cnn_has_122570_parameters);
+  ADD (first_weights_have_the_right_spread);
+  ADD (separable_pictures_are_learnt);
+  ADD (training_repeats_bit_for_bit);
+  ADD (resumed_run_equals_an_uninterrupted_one);
+  ADD (unfit_checkpoints_are_refused);
+  ADD (early_stop_restores_the_best_weights);
+  ADD (divergence_names_the_layer);
+  ADD (senseless_parameters_are_refused);
+  ADD (evaluation_can_be_stopped_and_checks_the_classes);
+  return g_test_run ();
+}
