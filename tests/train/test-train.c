@@ -384,6 +384,45 @@ senseless_parameters_are_refused (void)
   run_clear (&run);
 }
 
+static gboolean
+stop (uint64_t done, uint64_t total, gpointer user_data)
+{
+  g_assert_cmpuint (total, ==, 32);
+  return FALSE;
+}
+
+/* Pictures that do not decode are counted and left out; when none does, the
+ * reason is given. */
+static void
+evaluation_skips_damaged_pictures (void)
+{
+  Run run;
+  run_init (&run, 20, 60);
+  run.params.epochs = 1;
+  run_ok (&run);
+  g_autoptr (ForgeModel) model = forge_model_load (run.out, NULL);
+  uint8_t pixels[3072] = { 0 };
+  g_autofree char *test = g_build_filename (run.folder, "set", NULL);
+  fixture_write_png (test, "train/dark/1.png", pixels, 32, 32);
+  fixture_write_png (test, "train/light/1.png", pixels, 32, 32);
+  fixture_write (test, "test/dark/1.png", "no", 2);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeDataset) broken =
+      forge_dataset_open (test, FORGE_SPLIT_TEST, 1, NULL);
+  g_assert_null (forge_evaluate (model, broken, 1, NULL, NULL, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
+  g_assert_nonnull (strstr (error->message, "1.png"));
+  fixture_write_png (test, "test/dark/2.png", pixels, 40, 20);
+  g_autoptr (ForgeDataset) half =
+      forge_dataset_open (test, FORGE_SPLIT_TEST, 1, NULL);
+  g_autoptr (ForgeEvaluation) evaluation =
+      forge_evaluate (model, half, 1, NULL, NULL, NULL);
+  g_assert_nonnull (evaluation);
+  g_assert_cmpuint (evaluation->n_items, ==, 1);
+  g_assert_cmpuint (evaluation->n_skipped, ==, 1);
+  run_clear (&run);
+}
+
 static void
 evaluation_can_be_stopped_and_checks_the_classes (void)
 {
@@ -402,6 +441,11 @@ evaluation_can_be_stopped_and_checks_the_classes (void)
   g_autoptr (GError) error = NULL;
   g_assert_null (forge_evaluate (model, other, 1, NULL, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT);
+  g_clear_error (&error);
+  g_autoptr (ForgeDataset) train =
+      forge_dataset_open (run.data, FORGE_SPLIT_TRAIN, 1, NULL);
+  g_assert_null (forge_evaluate (model, train, 1, stop, NULL, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED);
   run_clear (&run);
 }
 
@@ -420,6 +464,7 @@ main (int argc, char **argv)
   ADD (early_stop_restores_the_best_weights);
   ADD (divergence_names_the_layer);
   ADD (senseless_parameters_are_refused);
+  ADD (evaluation_skips_damaged_pictures);
   ADD (evaluation_can_be_stopped_and_checks_the_classes);
   return g_test_run ();
 }
