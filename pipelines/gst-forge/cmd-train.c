@@ -72,9 +72,10 @@ report_training (JsonBuilder *builder, FILE *out, const TrainOptions *options,
 {
   g_autofree char *time = progress_format_time (result->seconds);
   fprintf (out,
-      "\n%s: %u epochs in %s (%.0f images/s)%s, best epoch %u with "
+      "\n%s: %u epoch%s in %s (%.0f images/s)%s, best epoch %u with "
       "validation loss %.4f and accuracy %.4f\n\n",
-      options->params.out, result->epochs_run, time, result->images_per_s,
+      options->params.out, result->epochs_run,
+      result->epochs_run == 1 ? "" : "s", time, result->images_per_s,
       result->stopped_early ? ", stopped early" : "", result->best_epoch,
       result->val_loss, result->val_accuracy);
   json_builder_set_member_name (builder, "training");
