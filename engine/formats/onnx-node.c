@@ -326,9 +326,11 @@ add_missing (GPtrArray *list, const ForgeOnnxReader *reader,
     const ForgeOnnx__Node *proto)
 {
   const char *domain = domain_of (proto);
-  g_autofree char *title = g_strdup_printf ("%s (domain %s, opset %d)",
-      text_or_empty (proto->op_type), *domain ? domain : "ai.onnx",
-      opset_of (reader, proto));
+  int opset = opset_of (reader, proto);
+  g_autofree char *version =
+      opset ? g_strdup_printf ("opset %d", opset) : g_strdup ("no opset");
+  g_autofree char *title = g_strdup_printf ("%s (domain %s, %s)",
+      text_or_empty (proto->op_type), *domain ? domain : "ai.onnx", version);
   Missing *missing = NULL;
   for (guint i = 0; i < list->len && !missing; i++) {
     Missing *other = g_ptr_array_index (list, i);
@@ -375,13 +377,15 @@ check_operators (
     const ForgeOnnx__Node *node = proto->node[i];
     if (!check_texts (reader, node, error))
       return FALSE;
-    if (opset_of (reader, node) == 0)
+    gboolean known =
+        is_constant (node) ||
+        forge_op_find (text_or_empty (node->op_type), domain_of (node));
+    if (known && opset_of (reader, node) == 0)
       return fail_at (reader, node, FORGE_ERROR_FORMAT, error,
           "the model does not say which version it uses of the operator set ",
           *domain_of (node) ? domain_of (node) : "ai.onnx");
     /* A hostile file could name a new operator in every node. */
-    if (missing->len < 64 && !is_constant (node) &&
-        !forge_op_find (text_or_empty (node->op_type), domain_of (node)))
+    if (!known && missing->len < 64)
       add_missing (missing, reader, node);
   }
   return missing->len == 0 || report_missing (reader, missing, error);
