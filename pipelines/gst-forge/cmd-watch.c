@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * `gst-forge watch SOURCE...`: plays files, URIs or a camera through
+ * forgeclassify and tells what it sees: labels as they change, drift alerts,
+ * and where the annotated clip and the picture lie. */
+#include <glib-unix.h>
+#include <gst/gst.h>
+#include <signal.h>
+
+#include "command.h"
+#include "watch-pipeline.h"
+
+typedef struct {
+  GMainLoop *loop;
+  GstElement *pipeline;
+  guint n_labels, n_drifts;
+  gboolean failed;
+} Watch;
+
+/* "0:00:09.300" of the message's running time. */
+static char *
+format_time (const GstStructure *structure)
+{
+  guint64 time_ns = 0;
+  gst_structure_get_uint64 (structure, "running-time", &time_ns);
+  return g_strdup_printf ("%u:%02u:%02u.%03u",
+      (guint) (time_ns / (3600 * GST_SECOND)),
+      (guint) (time_ns / (60 * GST_SECOND) % 60),
+      (guint) (time_ns / GST_SECOND % 60),
+      (guint) (time_ns / GST_MSECOND % 1000));
+}
+
+static void
+print_label (Watch *watch, const GstStructure *structure)
+{
+  double confidence = 0;
+  gst_structure_get_double (structure, "confidence", &confidence);
+  g_autofree char *time = format_time (structure);
+  g_print ("%s  %-12s %3.0f %%\n", time,
+      gst_structure_get_string (structure, "label"), 100 * confidence);
+  watch->n_labels++;
+}
+
+static void
+print_drift (Watch *watch, const GstStructure *structure)
+{
+  double statistic = 0, threshold = 0;
+  gst_structure_get_double (structure, "statistic", &statistic);
+  gst_structure_get_double (structure, "threshold", &threshold);
+  const char *state = gst_structure_get_string (structure, "state");
+  g_autofree char *time = format_time (structure);
+  g_print ("%s  %s: mean confidence %.2f, threshold %.2f, severity %s, "
+           "recommendation %s\n",
+      time, g_strcmp0 (state, "drift") == 0 ? "DRIFT ALERT" : state, statistic,
+      threshold, gst_structure_get_string (structure, "severity"),
+      gst_structure_get_string (structure, "recommendation"));
+  if (g_strcmp0 (state, "drift") == 0)
+    watch->n_drifts++;
+}
+
+static void
+print_error (Watch *watch, GstMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *debug = NULL;
+  gst_message_parse_error (message, &error, &debug);
+  g_printerr (
+      "gst-forge: %s: %s\n", GST_MESSAGE_SRC_NAME (message), error->message);
+  watch->failed = TRUE;
+}
+
+static gboolean
+handle_message (GstBus *bus, GstMessage *message, gpointer user_data)
+{
+  Watch *watch = user_data;
+  switch (GST_MESSAGE_TYPE (message)) {
+  case GST_MESSAGE_ERROR:
+    print_error (watch, message);
+    g_main_loop_quit (watch->loop);
+    break;
+  case GST_MESSAGE_EOS:
+    g_main_loop_quit (watch->loop);
+    break;
+  case GST_MESSAGE_ELEMENT:
+    if (gst_message_has_name (message, "forgeclassify"))
+      print_label (watch, gst_message_get_structure (message));
+    else if (gst_message_has_name (message, "forgeclassify-drift"))
+      print_drift (watch, gst_message_get_structure (message));
+    break;
+  default:
+    break;
+  }
+  return G_SOURCE_CONTINUE;
+}
+
+/* The clip is only playable when the muxer has seen the end of the stream. */
+static gboolean
+end_stream (gpointer user_data)
+{
+  Watch *watch = user_data;
+  gst_element_send_event (watch->pipeline, gst_event_new_eos ());
+  return G_SOURCE_REMOVE;
+}
+
+static void
+play (Watch *watch, double seconds)
+{
+  g_autoptr (GstBus) bus = gst_element_get_bus (watch->pipeline);
+  watch->loop = g_main_loop_new (NULL, FALSE);
+  guint on_message = gst_bus_add_watch (bus, handle_message, watch);
+  guint on_interrupt = g_unix_signal_add (SIGINT, end_stream, watch);
+  guint on_timeout =
+      seconds > 0 ? g_timeout_add ((guint) (seconds * 1000), end_stream, watch)
+                  : 0;
+  if (gst_element_set_state (watch->pipeline, GST_STATE_PLAYING) !=
+      GST_STATE_CHANGE_FAILURE)
+    g_main_loop_run (watch->loop);
+  else
+    watch->failed = TRUE;
+  GstMessage *message;
+  while ((message = gst_bus_pop (bus))) {
+    handle_message (bus, message, watch);
+    gst_message_unref (message);
+  }
+  gst_element_set_state (watch->pipeline, GST_STATE_NULL);
+  guint sources[] = { on_message, on_interrupt, on_timeout };
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    if (sources[i] && g_main_context_find_source_by_id (NULL, sources[i]))
+      g_source_remove (sources[i]);
+  g_main_loop_unref (watch->loop);
+}
+
+static int
+run (const WatchOptions *options, double seconds)
+{
+  g_autoptr (GError) error = NULL;
+  WatchPipeline *pipeline = watch_pipeline_new (options, &error);
+  if (!pipeline)
+    return command_error ("%s", error->message);
+  Watch watch = { .pipeline = watch_pipeline_get_element (pipeline) };
+  play (&watch, seconds);
+  if (!watch.failed && options->out_picture &&
+      !watch_pipeline_write_picture (pipeline, &error)) {
+    g_printerr ("gst-forge: %s\n", error->message);
+    watch.failed = TRUE;
+  }
+  if (!watch.failed) {
+    g_print ("%u labels, %u drift alerts\n", watch.n_labels, watch.n_drifts);
+    if (options->out_video)
+      g_print ("annotated clip:    %s\n", options->out_video);
+    if (options->out_picture)
+      g_print ("annotated picture: %s\n", options->out_picture);
+  }
+  watch_pipeline_free (pipeline);
+  return watch.failed ? COMMAND_FAILED : COMMAND_OK;
+}
+
+int
+cmd_watch (int argc, char **argv)
+{
+  WatchOptions options = { .darken_after_s = -1, .drift_threshold = -1 };
+  double seconds = 0;
+  const GOptionEntry entries[] = {
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model,
+        "model file (default: the embedded CIFAR-10 model)", "FILE" },
+    { "out-video", 0, 0, G_OPTION_ARG_FILENAME, &options.out_video,
+        "write the annotated clip, VP8 in WebM", "FILE" },
+    { "out-picture", 0, 0, G_OPTION_ARG_FILENAME, &options.out_picture,
+        "write the most confident frame, PNG", "FILE" },
+    { "width", 0, 0, G_OPTION_ARG_INT, &options.width,
+        "of the clip, pixels (640)", "W" },
+    { "height", 0, 0, G_OPTION_ARG_INT, &options.height,
+        "of the clip, pixels (360)", "H" },
+    { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds,
+        "stop after so many seconds of wall time (a camera has no end)", "S" },
+    { "darken-after", 0, 0, G_OPTION_ARG_DOUBLE, &options.darken_after_s,
+        "turn the light down after S seconds of video, to show a drift alert",
+        "S" },
+    { "drift-window", 0, 0, G_OPTION_ARG_INT, &options.drift_window,
+        "frames (the element's default)", "N" },
+    { "drift-threshold", 0, 0, G_OPTION_ARG_DOUBLE, &options.drift_threshold,
+        "mean confidence (the element's default)", "P" },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.sources,
+        NULL, "FILE|URI|/dev/videoN..." },
+    { NULL },
+  };
+  int status = command_parse (
+      "watch", "Classify a video and show the result", entries, &argc, &argv);
+  if (status >= 0)
+    return status;
+  if (!options.sources)
+    return command_usage_error ("watch", "a file, URI or camera is missing");
+  gst_init (NULL, NULL);
+  status = run (&options, seconds);
+  g_strfreev (options.sources);
+  g_free (options.model);
+  g_free (options.out_video);
+  g_free (options.out_picture);
+  return status;
+}

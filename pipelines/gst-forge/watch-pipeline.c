@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Builds the pipeline of `gst-forge watch`:
+ *
+ *   source 1 ! scale ! concat. ─┐
+ *   source 2 ! scale ! concat. ─┴ videobalance ! forgeclassify ! tee
+ *        tee. ! vp8enc ! webmmux ! filesink
+ *        tee. ! appsink            (frames for the picture)
+ *
+ * concat plays file after file on one time line; videobalance is the hand on
+ * the light switch that shows what a drift alert looks like. */
+#include "watch-pipeline.h"
+
+#include <cairo.h>
+#include <gst/app/gstappsink.h>
+#include <gst/video/video.h>
+
+#define DEFAULT_WIDTH 640
+#define DEFAULT_HEIGHT 360
+
+struct _WatchPipeline {
+  GstElement *pipeline;
+  char *out_picture;
+  guint64 darken_after_ns;
+  GMutex lock;
+  double best_confidence; /* under the lock, as is the next */
+  GstSample *best_sample;
+};
+
+static void
+append_source (GString *text, const char *source)
+{
+  g_autofree char *quoted = NULL;
+  if (g_str_has_prefix (source, "/dev/video")) {
+    quoted = g_strescape (source, NULL);
+    g_string_append_printf (text, " v4l2src device=\"%s\" ! decodebin", quoted);
+  } else {
+    g_autofree char *uri = gst_uri_is_valid (source)
+                               ? g_strdup (source)
+                               : gst_filename_to_uri (source, NULL);
+    quoted = g_strescape (uri ? uri : source, NULL);
+    g_string_append_printf (text, " uridecodebin uri=\"%s\"", quoted);
+  }
+}
+
+static char *
+describe (const WatchOptions *options)
+{
+  int width = options->width ? options->width : DEFAULT_WIDTH;
+  int height = options->height ? options->height : DEFAULT_HEIGHT;
+  gboolean several = options->sources[1] != NULL;
+  GString *text = g_string_new (several ? "concat name=line ! " : "");
+  g_string_append (text,
+      "videobalance name=light ! forgeclassify name=forge"
+      " draw-labels=true ! tee name=out"
+      " out. ! queue ! videoconvert ! video/x-raw,format=BGRx"
+      " ! appsink name=frames sync=false emit-signals=true max-buffers=4");
+  if (options->out_video)
+    g_string_append (text,
+        " out. ! queue ! vp8enc deadline=1 cpu-used=8 threads=2"
+        " target-bitrate=1500000 ! webmmux ! filesink name=file sync=false");
+  for (char **source = options->sources; *source; source++) {
+    append_source (text, *source);
+    g_string_append_printf (text,
+        " ! queue ! videoconvert ! videoscale add-borders=true ! videorate"
+        " ! video/x-raw,format=I420,width=%d,height=%d,framerate=30/1,"
+        "pixel-aspect-ratio=1/1 ! %s",
+        width, height, several ? "line." : "light.");
+  }
+  return g_string_free (text, FALSE);
+}
+
+/* Runs in the streaming thread, so the change is exact to the frame. */
+static GstPadProbeReturn
+darken_probe (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
+{
+  WatchPipeline *watch = user_data;
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  g_autoptr (GstEvent) event =
+      gst_pad_get_sticky_event (pad, GST_EVENT_SEGMENT, 0);
+  const GstSegment *segment = NULL;
+  if (event)
+    gst_event_parse_segment (event, &segment);
+  if (!segment || !GST_BUFFER_PTS_IS_VALID (buffer))
+    return GST_PAD_PROBE_OK;
+  guint64 time_ns = gst_segment_to_running_time (
+      segment, GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+  if (time_ns == GST_CLOCK_TIME_NONE || time_ns < watch->darken_after_ns)
+    return GST_PAD_PROBE_OK;
+  GstElement *light = gst_pad_get_parent_element (pad);
+  g_object_set (
+      light, "brightness", -0.45, "contrast", 0.25, "saturation", 0.0, NULL);
+  gst_object_unref (light);
+  return GST_PAD_PROBE_REMOVE;
+}
+
+/* Confidence of the best class, as forgeclassify wrote it on the buffer; -1
+ * when there is none. */
+static double
+read_confidence (GstBuffer *buffer)
+{
+  double confidence = -1;
+  GstCustomMeta *meta =
+      gst_buffer_get_custom_meta (buffer, "ForgeClassificationMeta");
+  if (meta)
+    gst_structure_get_double (
+        gst_custom_meta_get_structure (meta), "confidence", &confidence);
+  return confidence;
+}
+
+static GstFlowReturn
+keep_frame (GstAppSink *sink, gpointer user_data)
+{
+  WatchPipeline *watch = user_data;
+  GstSample *sample = gst_app_sink_pull_sample (sink);
+  if (!sample)
+    return GST_FLOW_EOS;
+  double confidence = read_confidence (gst_sample_get_buffer (sample));
+  g_mutex_lock (&watch->lock);
+  if (!watch->best_sample || confidence > watch->best_confidence) {
+    g_clear_pointer (&watch->best_sample, gst_sample_unref);
+    watch->best_sample = g_steal_pointer (&sample);
+    watch->best_confidence = confidence;
+  }
+  g_mutex_unlock (&watch->lock);
+  g_clear_pointer (&sample, gst_sample_unref);
+  return GST_FLOW_OK;
+}
+
+static void
+connect (WatchPipeline *watch, const WatchOptions *options)
+{
+  GstBin *bin = GST_BIN (watch->pipeline);
+  g_autoptr (GstElement) forge = gst_bin_get_by_name (bin, "forge");
+  g_autoptr (GstElement) light = gst_bin_get_by_name (bin, "light");
+  g_autoptr (GstElement) frames = gst_bin_get_by_name (bin, "frames");
+  g_autoptr (GstElement) file = gst_bin_get_by_name (bin, "file");
+  if (options->model)
+    g_object_set (forge, "model-file", options->model, NULL);
+  if (options->drift_window > 0)
+    g_object_set (forge, "drift-window", options->drift_window, NULL);
+  if (options->drift_threshold >= 0)
+    g_object_set (forge, "drift-threshold", options->drift_threshold, NULL);
+  if (file)
+    g_object_set (file, "location", options->out_video, NULL);
+  g_signal_connect (frames, "new-sample", G_CALLBACK (keep_frame), watch);
+  if (options->darken_after_s < 0)
+    return;
+  watch->darken_after_ns =
+      (guint64) (options->darken_after_s * (double) GST_SECOND);
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (light, "sink");
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, darken_probe, watch, NULL);
+}
+
+WatchPipeline *
+watch_pipeline_new (const WatchOptions *options, GError **error)
+{
+  g_autofree char *text = describe (options);
+  GstElement *pipeline =
+      gst_parse_launch_full (text, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error);
+  if (!pipeline)
+    return NULL;
+  WatchPipeline *watch = g_new0 (WatchPipeline, 1);
+  watch->pipeline = pipeline;
+  watch->out_picture = g_strdup (options->out_picture);
+  watch->best_confidence = -1;
+  g_mutex_init (&watch->lock);
+  connect (watch, options);
+  return watch;
+}
+
+void
+watch_pipeline_free (WatchPipeline *watch)
+{
+  if (!watch)
+    return;
+  gst_element_set_state (watch->pipeline, GST_STATE_NULL);
+  gst_object_unref (watch->pipeline);
+  g_clear_pointer (&watch->best_sample, gst_sample_unref);
+  g_mutex_clear (&watch->lock);
+  g_free (watch->out_picture);
+  g_free (watch);
+}
+
+GstElement *
+watch_pipeline_get_element (WatchPipeline *watch)
+{
+  return watch->pipeline;
+}
+
+static cairo_status_t
+write_frame (GstVideoFrame *frame, const char *path)
+{
+  cairo_surface_t *surface = cairo_image_surface_create_for_data (
+      GST_VIDEO_FRAME_PLANE_DATA (frame, 0), CAIRO_FORMAT_RGB24,
+      GST_VIDEO_FRAME_WIDTH (frame), GST_VIDEO_FRAME_HEIGHT (frame),
+      GST_VIDEO_FRAME_PLANE_STRIDE (frame, 0));
+  cairo_status_t status = cairo_surface_write_to_png (surface, path);
+  cairo_surface_destroy (surface);
+  return status;
+}
+
+gboolean
+watch_pipeline_write_picture (WatchPipeline *watch, GError **error)
+{
+  GstVideoInfo info;
+  GstVideoFrame frame;
+  if (!watch->best_sample ||
+      !gst_video_info_from_caps (
+          &info, gst_sample_get_caps (watch->best_sample)) ||
+      !gst_video_frame_map (&frame, &info,
+          gst_sample_get_buffer (watch->best_sample), GST_MAP_READ)) {
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE,
+        "%s: not written, no frame came out of the pipeline",
+        watch->out_picture);
+    return FALSE;
+  }
+  cairo_status_t status = write_frame (&frame, watch->out_picture);
+  gst_video_frame_unmap (&frame);
+  if (status != CAIRO_STATUS_SUCCESS) {
+    g_set_error (error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE, "%s: %s",
+        watch->out_picture, cairo_status_to_string (status));
+    return FALSE;
+  }
+  return TRUE;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The pipeline behind `gst-forge watch`: sources, played one after the other,
+ * through forgeclassify into an annotated clip and a picture. */
+#pragma once
+
+#include <gst/gst.h>
+
+typedef struct {
+  char **sources;         /* files, URIs or /dev/videoN; at least one */
+  char *model;            /* NULL = embedded */
+  char *out_video;        /* WebM; NULL = none */
+  char *out_picture;      /* PNG of the most confident frame; NULL = none */
+  int width, height;      /* of the clip; 0 = 640x360 */
+  double darken_after_s;  /* < 0 = never */
+  int drift_window;       /* 0 = the element's default */
+  double drift_threshold; /* < 0 = the element's default */
+} WatchOptions;
+
+typedef struct _WatchPipeline WatchPipeline;
+
+/* NULL with a GST_CORE_ERROR_MISSING_PLUGIN or a parse error. */
+WatchPipeline *watch_pipeline_new (const WatchOptions *options, GError **error);
+void watch_pipeline_free (WatchPipeline *watch);
+GstElement *watch_pipeline_get_element (WatchPipeline *watch);
+/* Writes out_picture after EOS. FALSE when there was no frame. */
+gboolean watch_pipeline_write_picture (WatchPipeline *watch, GError **error);
