@@ -41,20 +41,31 @@ print_label (Watch *watch, const GstStructure *structure)
   watch->n_labels++;
 }
 
+/* What to call a drift message: an alert, the way back, or a reminder. */
+static const char *
+drift_headline (const GstStructure *structure)
+{
+  const char *state = gst_structure_get_string (structure, "state");
+  const char *previous = gst_structure_get_string (structure, "previous-state");
+  if (g_strcmp0 (state, "drift") != 0)
+    return state;
+  return g_strcmp0 (state, previous) == 0 ? "still drifting" : "DRIFT ALERT";
+}
+
 static void
 print_drift (Watch *watch, const GstStructure *structure)
 {
   double statistic = 0, threshold = 0;
   gst_structure_get_double (structure, "statistic", &statistic);
   gst_structure_get_double (structure, "threshold", &threshold);
-  const char *state = gst_structure_get_string (structure, "state");
+  const char *headline = drift_headline (structure);
   g_autofree char *time = format_time (structure);
-  g_print ("%s  %s: mean confidence %.2f, threshold %.2f, severity %s, "
+  g_print ("%s  %s: mean confidence %.2f (threshold %.2f), severity %s, "
            "recommendation %s\n",
-      time, g_strcmp0 (state, "drift") == 0 ? "DRIFT ALERT" : state, statistic,
-      threshold, gst_structure_get_string (structure, "severity"),
+      time, headline, statistic, threshold,
+      gst_structure_get_string (structure, "severity"),
       gst_structure_get_string (structure, "recommendation"));
-  if (g_strcmp0 (state, "drift") == 0)
+  if (g_str_equal (headline, "DRIFT ALERT"))
     watch->n_drifts++;
 }
 

@@ -64,7 +64,8 @@ describe (const WatchOptions *options)
     g_string_append_printf (text,
         " ! queue ! videoconvert ! videoscale add-borders=true ! videorate"
         " ! video/x-raw,format=I420,width=%d,height=%d,framerate=30/1,"
-        "pixel-aspect-ratio=1/1 ! %s",
+        "pixel-aspect-ratio=1/1,colorimetry=bt709,chroma-site=mpeg2,"
+        "interlace-mode=progressive ! %s",
         width, height, several ? "line." : "light.");
   }
   return g_string_free (text, FALSE);
