@@ -193,6 +193,8 @@ create_monitor (GstForgeClassify *self)
   g_autoptr (GError) error = NULL;
   ForgeMonitorParams params = FORGE_MONITOR_PARAMS_DEFAULT;
   params.n_classes = forge_classifier_get_n_classes (self->classifier);
+  params.baseline = forge_model_get_baseline_confidence (
+      forge_classifier_get_model (self->classifier));
   GST_OBJECT_LOCK (self);
   guint window = self->settings.drift_window;
   params.threshold = self->settings.drift_threshold;

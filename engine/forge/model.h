@@ -55,6 +55,9 @@ const ForgePreprocess *forge_model_get_preprocess (const ForgeModel *model);
 const char *forge_model_get_assumptions (const ForgeModel *model);
 /* An ONNX metadata value, e.g. "forge.labels"; NULL when absent. */
 const char *forge_model_get_metadata (const ForgeModel *model, const char *key);
+/* Mean confidence on the validation data, from `forge.drift`: what a monitor
+ * compares a stream with. 0 when the file does not say, or says nonsense. */
+double forge_model_get_baseline_confidence (const ForgeModel *model);
 /* (transfer container): sorted keys, NULL-terminated. */
 const char **forge_model_list_metadata (const ForgeModel *model);
 

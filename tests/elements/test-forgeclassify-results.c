@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "forge/model.h"
 #include "tiny-model.h"
 
 #define RED 0xff0000
@@ -270,6 +271,8 @@ expect_drift (Fixture *fixture, const char *previous, const char *state)
   g_assert_cmpstr (result_string (drift, "state"), ==, state);
   g_assert_cmpstr (result_string (drift, "previous-state"), ==, previous);
   g_assert_cmpfloat (result_double (drift, "threshold"), ==, 0.7);
+  g_assert_cmpfloat (
+      result_double (drift, "expected"), ==, TINY_MODEL_BASELINE);
   g_assert_cmpstr (result_string (drift, "model-name"), ==, TINY_MODEL_NAME);
   static const char *const texts[] = { "severity", "channel", "recommendation",
     "model-version" };
@@ -321,6 +324,43 @@ drift_window_of_zero_watches_nothing (void)
   g_assert_null (fixture_pop_message (fixture, "forgeclassify-drift"));
 }
 
+/* The model of this very build, where it has one. */
+static void
+built_in_model_needs_no_file (void)
+{
+  g_autoptr (ForgeModel) model = forge_model_load (FORGE_MODEL_EMBEDDED, NULL);
+  if (!model) {
+    g_test_skip ("this build has no built-in model");
+    return;
+  }
+  g_autoptr (Fixture) fixture =
+      start (fixture_element ("model-file", NULL, NULL));
+  g_autoptr (GstBuffer) out = NULL;
+  const GstStructure *result = fixture_push_colour (fixture, GREEN, &out);
+  g_assert_cmpstr (
+      result_string (result, "model-name"), ==, forge_model_get_name (model));
+  const GValue *labels = gst_structure_get_value (result, "labels");
+  g_assert_cmpuint (gst_value_array_get_size (labels), ==, 5);
+  g_assert_true (g_strv_contains (
+      forge_model_get_labels (model), result_string (result, "label")));
+}
+
+static void
+threads_do_not_change_the_result (void)
+{
+  double one[3], all[3];
+  g_autoptr (Fixture) single = start (fixture_element ("threads", 1, NULL));
+  g_autoptr (Fixture) several = start (fixture_element ("threads", 4, NULL));
+  g_autoptr (GstBuffer) a =
+      fixture_push (single, frame_new (&single->info, paint_pattern, NULL));
+  g_autoptr (GstBuffer) b =
+      fixture_push (several, frame_new (&several->info, paint_pattern, NULL));
+  result_confidences (result_of (a), one);
+  result_confidences (result_of (b), all);
+  for (int c = 0; c < 3; c++)
+    g_assert_cmpfloat (one[c], ==, all[c]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -339,5 +379,7 @@ main (int argc, char **argv)
   ADD (noise_after_confidence_is_drift_until_it_recovers);
   ADD (cached_results_never_feed_the_monitor);
   ADD (drift_window_of_zero_watches_nothing);
+  ADD (built_in_model_needs_no_file);
+  ADD (threads_do_not_change_the_result);
   return fixture_run ();
 }

@@ -71,6 +71,8 @@ tiny_model_write (float gain)
   g_assert_true (forge_graph_infer (graph, &error));
   g_assert_no_error (error);
   forge_model_info_write (&info, graph);
+  g_hash_table_insert (graph->metadata, g_strdup ("forge.drift"),
+      g_strdup ("{\"version\":1,\"mean_confidence\":0.75}"));
 
   g_autofree char *folder = g_dir_make_tmp ("forge-tiny-XXXXXX", &error);
   g_assert_no_error (error);

@@ -10,6 +10,8 @@
 #define TINY_MODEL_VERSION "7"
 /* Pixels along each side of its input. */
 #define TINY_MODEL_SIZE 8
+/* What it says its confidence was on validation data. */
+#define TINY_MODEL_BASELINE 0.75
 /* logit = gain * mean / 255 */
 #define TINY_MODEL_GAIN 12.0f
 
