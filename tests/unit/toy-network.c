@@ -76,8 +76,9 @@ static void
 activation (Builder *builder)
 {
   static const char *const types[] = { "Relu", "LeakyRelu", "Sigmoid",
-    "HardSwish", "Clip" };
-  const char *type = types[forge_rng_below (&builder->rng, 5)];
+    "HardSwish", "Clip", "Elu", "Gelu" };
+  const char *type =
+      types[forge_rng_below (&builder->rng, G_N_ELEMENTS (types))];
   if (g_str_equal (type, "Clip")) {
     g_autofree char *low = constant (builder, 0, 0, 0, 0, 0, 0);
     g_autofree char *high = constant (builder, 6, 0, 0, 0, 0, 0);

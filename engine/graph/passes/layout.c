@@ -352,8 +352,12 @@ visit (Layout *layout, ForgeNode *node, GError **error)
   static const char *const spatial[] = { "Conv", "MaxPool", "AveragePool",
     "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", NULL };
   static const char *const elementwise[] = { "Relu", "Clip", "LeakyRelu",
-    "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Exp", "Identity",
-    "Dropout", "Cast", "Add", "Sub", "Mul", "Div", "Concat", NULL };
+    "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Elu", "Selu",
+    "Celu", "Gelu", "Mish", "Softplus", "Softsign", "ThresholdedRelu", "Erf",
+    "Sqrt", "Exp", "Log", "Reciprocal", "Neg", "Abs", "Sin", "Cos", "Floor",
+    "Ceil", "Round", "Sign", "Identity", "Dropout", "Cast", "Add", "Sub", "Mul",
+    "Div", "Concat", NULL };
+
   if (!forge_node_in (node, 0))
     return TRUE;
   if (is_one_of (node, spatial)) {
