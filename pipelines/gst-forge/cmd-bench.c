@@ -24,14 +24,6 @@ typedef struct {
   char *json;
 } BenchOptions;
 
-/* A session, and the inputs it gets before every run: a run may overwrite
- * its inputs. */
-typedef struct {
-  ForgeSession *session;
-  guint n_inputs;
-  void **inputs;
-} Bench;
-
 typedef struct {
   gsize n_runs;
   double median_ms, p95_ms, p99_ms, min_ms, mean_ms;
@@ -48,11 +40,11 @@ now_ns (void)
 
 /* Bytes over the whole range; floats in [0, 1); other types stay zero, which
  * is a valid index everywhere. */
-static void *
-make_input (const ForgeTensor *tensor, GRand *random)
+static void
+fill_input (ForgeTensor *tensor, GRand *random)
 {
+  void *data = forge_tensor_get_data (tensor);
   gsize size_bytes = forge_tensor_get_size_bytes (tensor);
-  void *data = g_malloc0 (MAX (size_bytes, 1));
   switch (forge_tensor_get_dtype (tensor)) {
   case FORGE_UINT8:
     for (gsize i = 0; i < size_bytes; i++)
@@ -63,22 +55,14 @@ make_input (const ForgeTensor *tensor, GRand *random)
       ((float *) data)[i] = g_rand_double (random);
     break;
   default:
+    memset (data, 0, size_bytes);
     break;
   }
-  return data;
 }
 
-static void
-bench_clear (Bench *bench)
-{
-  for (guint i = 0; i < bench->n_inputs; i++)
-    g_free (bench->inputs[i]);
-  g_free (bench->inputs);
-  forge_session_free (bench->session);
-}
-
-static gboolean
-bench_init (Bench *bench, ForgeModel *model, const BenchOptions *options,
+/* A session with random input, which every run leaves as it is. */
+static ForgeSession *
+create_session (ForgeModel *model, const BenchOptions *options,
     gboolean profile, GError **error)
 {
   const ForgeSessionParams params = {
@@ -86,46 +70,38 @@ bench_init (Bench *bench, ForgeModel *model, const BenchOptions *options,
     .batch = options->batch,
     .profile = profile,
   };
-  bench->session = forge_session_new (model, &params, error);
-  if (!bench->session)
-    return FALSE;
+  ForgeSession *session = forge_session_new (model, &params, error);
+  if (!session)
+    return NULL;
   GRand *random = g_rand_new_with_seed (1);
-  bench->n_inputs = forge_model_get_n_inputs (model);
-  bench->inputs = g_new (void *, bench->n_inputs);
-  for (guint i = 0; i < bench->n_inputs; i++)
-    bench->inputs[i] =
-        make_input (forge_session_get_input (bench->session, i), random);
+  for (guint i = 0; i < forge_model_get_n_inputs (model); i++)
+    fill_input (forge_session_get_input (session, i), random);
   g_rand_free (random);
-  return TRUE;
+  return session;
 }
 
 static uint64_t
-time_one_run (Bench *bench)
+time_one_run (ForgeSession *session)
 {
-  for (guint i = 0; i < bench->n_inputs; i++) {
-    ForgeTensor *input = forge_session_get_input (bench->session, i);
-    memcpy (forge_tensor_get_data (input), bench->inputs[i],
-        forge_tensor_get_size_bytes (input));
-  }
   uint64_t start_ns = now_ns ();
-  forge_session_run (bench->session);
+  forge_session_run (session);
   return now_ns () - start_ns;
 }
 
 /* Runs until both the count and the time are spent. (transfer full): one
  * double a run, milliseconds. */
 static GArray *
-measure (Bench *bench, const BenchOptions *options)
+measure (ForgeSession *session, const BenchOptions *options)
 {
   for (uint64_t start_ns = now_ns (); now_ns () - start_ns < WARM_UP_NS;)
-    time_one_run (bench);
+    time_one_run (session);
   GArray *times_ms = g_array_new (FALSE, FALSE, sizeof (double));
   gsize n_least = options->iterations > 0 ? (gsize) options->iterations : 1;
   double spend_ns = options->iterations > 0 ? 0 : options->seconds * 1e9;
   uint64_t start_ns = now_ns ();
   while (times_ms->len < n_least ||
          (now_ns () - start_ns < spend_ns && times_ms->len < MAX_RUNS)) {
-    double time_ms = time_one_run (bench) / 1e6;
+    double time_ms = time_one_run (session) / 1e6;
     g_array_append_val (times_ms, time_ms);
   }
   return times_ms;
@@ -219,13 +195,14 @@ static gboolean
 report_profile (JsonBuilder *builder, FILE *out, ForgeModel *model,
     const BenchOptions *options, GError **error)
 {
-  Bench bench;
-  if (!bench_init (&bench, model, options, TRUE, error))
+  g_autoptr (ForgeSession) session =
+      create_session (model, options, TRUE, error);
+  if (!session)
     return FALSE;
-  g_array_unref (measure (&bench, options));
+  g_array_unref (measure (session, options));
   gsize n_nodes = 0;
   g_autofree ForgeNodeProfile *nodes =
-      forge_session_get_profile (bench.session, &n_nodes);
+      forge_session_get_profile (session, &n_nodes);
   double all_ns = 0;
   for (gsize i = 0; i < n_nodes; i++)
     all_ns += nodes[i].total_ns;
@@ -236,7 +213,6 @@ report_profile (JsonBuilder *builder, FILE *out, ForgeModel *model,
   for (gsize i = 0; i < n_nodes; i++)
     report_node (builder, out, &nodes[i], all_ns);
   json_builder_end_array (builder);
-  bench_clear (&bench);
   return TRUE;
 }
 
@@ -247,18 +223,18 @@ bench_model (const char *path, const BenchOptions *options)
   g_autoptr (ForgeModel) model = command_load_model (path);
   if (!model)
     return COMMAND_FAILED;
-  Bench bench;
-  if (!bench_init (&bench, model, options, FALSE, &error))
+  g_autoptr (ForgeSession) session =
+      create_session (model, options, FALSE, &error);
+  if (!session)
     return command_error ("%s", error->message);
   FILE *out = output_text_stream (options->json);
-  g_autoptr (GArray) times_ms = measure (&bench, options);
+  g_autoptr (GArray) times_ms = measure (session, options);
   Figures figures = summarise (times_ms, options->batch);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
   output_add_model (builder, model);
   report_figures (builder, out, &figures);
-  report_setting (builder, out, bench.session, options);
-  bench_clear (&bench);
+  report_setting (builder, out, session, options);
   if ((options->profile &&
           !report_profile (builder, out, model, options, &error)) ||
       !output_write_json (builder, options->json, &error))
