@@ -98,8 +98,9 @@ tile_any (const Job *job, size_t mr, const size_t nv, const float *weights,
     ROWS (2)
     ROWS (3)
     ROWS (4)
-    ROWS (5) ROWS (6) ROWS (7) ROWS (8) ROWS (9) ROWS (10) ROWS (11) ROWS (12)
-        ROWS (13) ROWS (14)
+    ROWS (5)
+    ROWS (6)
+    ROWS (7) ROWS (8) ROWS (9) ROWS (10) ROWS (11) ROWS (12) ROWS (13) ROWS (14)
   }
 #undef ROWS
 }

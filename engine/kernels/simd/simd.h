@@ -19,6 +19,6 @@ row_at (const float *row, const float *zero, ptrdiff_t offset_elems)
 static ALWAYS_INLINE vf
 vf_pin (vf x)
 {
-  __asm__ ("" : "+" FORGE_VECTOR_REGISTER (x));
+  __asm__("" : "+" FORGE_VECTOR_REGISTER (x));
   return x;
 }
