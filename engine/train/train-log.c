@@ -31,10 +31,9 @@ forge_train_log_append (const char *path, const ForgeTrainProgress *progress,
   add_number (line, "val_loss", progress->val_loss);
   add_number (line, "val_accuracy", progress->val_accuracy);
   add_number (line, "learning_rate", progress->learning_rate);
-  add_number (line, "images_per_s", round (progress->images_per_s));
-  add_number (line, "seconds", round (seconds * 100) / 100);
-  g_string_append_printf (
-      line, ", \"best\": %s}\n", progress->best ? "true" : "false");
+  g_string_append_printf (line,
+      ", \"images_per_s\": %.0f, \"seconds\": %.0f, \"best\": %s}\n",
+      progress->images_per_s, seconds, progress->best ? "true" : "false");
   FILE *file = g_fopen (path, "a");
   gboolean written =
       file && fwrite (line->str, 1, line->len, file) == line->len;
