@@ -174,29 +174,17 @@ an_optimised_graph_is_not_written (void)
   g_assert_nonnull (strstr (error->message, "Conv_0"));
 }
 
-/* Debian's python3-onnx, when it is there. */
+#define CHECK                                                         \
+  "import sys\n"                                                      \
+  "try:\n import onnx.checker\nexcept ImportError:\n sys.exit (77)\n" \
+  "model = onnx.load (sys.argv[1])\n"                                 \
+  "onnx.checker.check_model (model, full_check=True)\n"
+
+/* Runs Debian's python3-onnx on the file, when it is there; removes the file
+ * and its folder. */
 static void
-onnx_checker_accepts_our_files (void)
+check_file (char *folder, char *path, const char *script)
 {
-  static const char script[] =
-      "import sys\n"
-      "try:\n import onnx.checker\nexcept ImportError:\n sys.exit (77)\n"
-      "model = onnx.load (sys.argv[1])\n"
-      "onnx.checker.check_model (model, full_check=True)\n"
-      "assert model.ir_version == 8\n"
-      "assert [o.version for o in model.opset_import] == [13]\n"
-      "assert {p.key: p.value for p in model.metadata_props} == "
-      "{'forge.name': 'l\\u00f6we', 'forge.version': '2'}\n"
-      "assert [n.op_type for n in model.graph.node] == "
-      "['Conv', 'Clip', 'LeakyRelu', 'Reshape', 'Softmax']\n"
-      "assert list (model.graph.node[1].input) == ['c', '', 'most']\n"
-      "d = model.graph.input[0].type.tensor_type.shape.dim\n"
-      "assert d[0].dim_param == 'N' and [x.dim_value for x in d[1:]] == "
-      "[1, 6, 6]\n";
-  g_autoptr (ForgeGraph) graph = sample_graph ();
-  g_autofree char *folder = g_dir_make_tmp ("forge-check-XXXXXX", NULL);
-  g_autofree char *path = g_build_filename (folder, "m.onnx", NULL);
-  g_assert_true (forge_onnx_write (graph, path, NULL));
   const char *argv[] = { "/usr/bin/python3", "-c", script, path, NULL };
   g_autofree char *errors = NULL;
   int status = 0;
@@ -214,6 +202,50 @@ onnx_checker_accepts_our_files (void)
   g_assert_true (ok);
 }
 
+static void
+onnx_checker_accepts_our_files (void)
+{
+  static const char script[] =
+      CHECK "assert model.ir_version == 8\n"
+            "assert [o.version for o in model.opset_import] == [13]\n"
+            "assert {p.key: p.value for p in model.metadata_props} == "
+            "{'forge.name': 'l\\u00f6we', 'forge.version': '2'}\n"
+            "assert [n.op_type for n in model.graph.node] == "
+            "['Conv', 'Clip', 'LeakyRelu', 'Reshape', 'Softmax']\n"
+            "assert list (model.graph.node[1].input) == ['c', '', 'most']\n"
+            "d = model.graph.input[0].type.tensor_type.shape.dim\n"
+            "assert d[0].dim_param == 'N' and [x.dim_value for x in d[1:]] == "
+            "[1, 6, 6]\n";
+  g_autoptr (ForgeGraph) graph = sample_graph ();
+  g_autofree char *folder = g_dir_make_tmp ("forge-check-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "m.onnx", NULL);
+  g_assert_true (forge_onnx_write (graph, path, NULL));
+  check_file (folder, path, script);
+}
+
+static void
+onnx_checker_accepts_the_built_in_model (void)
+{
+  static const char script[] = CHECK
+      "keys = {p.key for p in model.metadata_props}\n"
+      "assert {'forge.format', 'forge.labels', 'forge.preprocess'} <= keys\n"
+      "t = model.graph.input[0].type.tensor_type\n"
+      "assert t.elem_type == onnx.TensorProto.UINT8\n"
+      "assert t.shape.dim[3].dim_value == 3\n";
+  const uint8_t *bytes;
+  size_t size_bytes;
+  forge_embedded_model (&bytes, &size_bytes);
+  if (!bytes) {
+    g_test_skip ("this build has no built-in model");
+    return;
+  }
+  g_autofree char *folder = g_dir_make_tmp ("forge-check-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "m.onnx", NULL);
+  g_assert_true (g_file_set_contents (
+      path, (const char *) bytes, (gssize) size_bytes, NULL));
+  check_file (folder, path, script);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -225,5 +257,7 @@ main (int argc, char **argv)
   g_test_add_func ("/onnx/write/file", files_are_replaced_whole);
   g_test_add_func ("/onnx/write/optimised", an_optimised_graph_is_not_written);
   g_test_add_func ("/onnx/write/checker", onnx_checker_accepts_our_files);
+  g_test_add_func (
+      "/onnx/write/checker/built-in", onnx_checker_accepts_the_built_in_model);
   return g_test_run ();
 }
