@@ -13,6 +13,8 @@ harness_new (const char *type, int opset)
   h->node.op = forge_op_find (type, "");
   if (!h->node.op)
     h->node.op = forge_op_find (type, "forge");
+  if (!h->node.op)
+    h->node.op = forge_op_find (type, "com.microsoft");
   g_assert_nonnull (h->node.op);
   h->node.name = g_strdup ("under-test");
   h->node.opset = opset;

@@ -22,7 +22,8 @@ typedef struct {
   gboolean ready;
 } Harness;
 
-/* @type as ONNX names it; domain "" first, then "forge". One output. */
+/* @type as ONNX names it; of the domains "", "forge" or
+ * "com.microsoft". One output. */
 Harness *harness_new (const char *type, int opset);
 void harness_free (Harness *harness);
 /* Adds an input of zeros; NULL @shape leaves an optional one out. */
