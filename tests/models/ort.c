@@ -18,6 +18,7 @@ enum {
   CREATE_SESSION_FROM_ARRAY = 8,
   RUN = 9,
   CREATE_SESSION_OPTIONS = 10,
+  SET_OPTIMISATION_LEVEL = 23,
   CREATE_TENSOR_WITH_DATA = 49,
   GET_TENSOR_MUTABLE_DATA = 51,
   CREATE_CPU_MEMORY_INFO = 69,
@@ -32,6 +33,8 @@ enum {
 #define LOG_ERRORS 3
 #define ARENA_ALLOCATOR 1
 #define MEMORY_DEFAULT 0
+/* Node by node: fused quantised nodes round otherwise than the file says. */
+#define OPTIMISE_NOTHING 0
 
 typedef void Status;
 typedef void (*Slot) (void);
@@ -118,6 +121,8 @@ ort_open (void)
                       ort->api[CREATE_ENV]) (LOG_ERRORS, "forge", &ort->env));
   check (ort, ((Status * (*) (void **) ) ort->api[CREATE_SESSION_OPTIONS]) (
                   &ort->options));
+  check (ort, ((Status * (*) (void *, int) ) ort->api[SET_OPTIMISATION_LEVEL]) (
+                  ort->options, OPTIMISE_NOTHING));
   check (ort,
       ((Status * (*) (int, int, void **) ) ort->api[CREATE_CPU_MEMORY_INFO]) (
           ARENA_ALLOCATOR, MEMORY_DEFAULT, &ort->memory));

@@ -34,7 +34,8 @@ random_input (const ForgeModel *model, int64_t batch)
 
 /* @path NULL: the built-in model. */
 static void
-compare_model (Ort *ort, const char *path, int64_t batch, double rtol)
+compare_model (
+    Ort *ort, const char *path, int64_t batch, double rtol, double atol)
 {
   const uint8_t *bytes = NULL;
   size_t size_bytes = 0;
@@ -57,7 +58,7 @@ compare_model (Ort *ort, const char *path, int64_t batch, double rtol)
       input, forge_model_get_output (model, 0).name, expected);
   g_test_message (
       "seed %d, largest difference %g", SEED, max_difference (found, expected));
-  g_autofree char *difference = compare_tensors (found, expected, rtol, 1e-4);
+  g_autofree char *difference = compare_tensors (found, expected, rtol, atol);
   g_assert_cmpstr (difference, ==, NULL);
 }
 
@@ -79,7 +80,7 @@ files_we_write_run_alike (void)
     g_assert_no_error (error);
     g_assert_true (forge_onnx_write (graph, written, &error));
     g_test_message ("%s", names[i]);
-    compare_model (ort, written, 3, 0);
+    compare_model (ort, written, 3, 0, 1e-4);
     g_remove (written);
   }
   g_rmdir (folder);
@@ -97,33 +98,48 @@ the_built_in_model_gives_the_same_probabilities (void)
   }
   g_autoptr (Ort) ort = ort_open ();
   if (ort)
-    compare_model (ort, NULL, 4, 0);
+    compare_model (ort, NULL, 4, 0, 1e-4);
 }
 
+/* A rounding that falls the other way moves a fake-quantised activation by a
+ * whole step, and some of the scores with it. */
+typedef struct {
+  const char *name;
+  double atol;
+} Foreign;
+
 static void
-a_foreign_network_gives_the_same_scores (gconstpointer name)
+a_foreign_network_gives_the_same_scores (gconstpointer user_data)
 {
-  g_autofree char *path = find_data (name);
+  const Foreign *row = user_data;
+  g_autofree char *path = find_data (row->name);
   g_autoptr (Ort) ort = path ? ort_open () : NULL;
   if (ort)
-    compare_model (ort, path, 2, ONNX_RTOL);
+    compare_model (ort, path, 2, ONNX_RTOL, row->atol);
 }
 
 int
 main (int argc, char **argv)
 {
-  static const char *const foreign[] = { "onnx/resnet20_cifar10_fp32.onnx",
-    "onnx/mnist-8.onnx", "onnx/external-data/model.onnx",
-    "onnx/squeezenet1.0_songhan_fp32.onnx",
-    "onnx/squeezenet1.1_openvino_fp32_224gap.onnx" };
+  static const Foreign foreign[] = {
+    { "onnx/resnet20_cifar10_fp32.onnx", 1e-4 },
+    { "onnx/mnist-8.onnx", 1e-4 },
+    { "onnx/external-data/model.onnx", 1e-4 },
+    { "onnx/squeezenet1.0_songhan_fp32.onnx", 1e-4 },
+    { "onnx/squeezenet1.1_openvino_fp32_224gap.onnx", 1e-4 },
+    { "onnx/mobilenet_v2_qoperator.onnx", 0 },
+    { "onnx/mobilenet_v2_qdq_s8_perchannel.onnx", 0.17 },
+    { "onnx/mobilenet_v2_dynamic_u8.onnx", 0.1 },
+  };
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/onnxruntime/ours", files_we_write_run_alike);
   g_test_add_func (
       "/onnxruntime/built-in", the_built_in_model_gives_the_same_probabilities);
   for (gsize i = 0; i < G_N_ELEMENTS (foreign); i++) {
-    g_autofree char *path = g_strconcat ("/onnxruntime/", foreign[i], NULL);
+    g_autofree char *path =
+        g_strconcat ("/onnxruntime/", foreign[i].name, NULL);
     g_test_add_data_func (
-        path, foreign[i], a_foreign_network_gives_the_same_scores);
+        path, &foreign[i], a_foreign_network_gives_the_same_scores);
   }
   return g_test_run ();
 }

@@ -76,7 +76,8 @@ models_with_foreign_operators_are_refused (void)
     const char *file, *text;
   } rows[] = {
     { "onnx/refuse/qonnx_custom_ops.onnx", "BipolarQuant (domain " },
-    { "onnx/refuse/convinteger_s8.onnx", "is int8; ConvInteger is supported with uint8" },
+    { "onnx/refuse/convinteger_s8.onnx",
+        "is int8; ConvInteger is supported with uint8" },
     { "tflite/mlperf_resnet8_cifar10_float.tflite", "TensorFlow Lite" },
     { "labels", "a folder" },
   };

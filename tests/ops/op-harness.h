@@ -9,7 +9,7 @@
 #include "base/rng.h"
 #include "ops/op.h"
 
-#define HARNESS_MAX_IO 8
+#define HARNESS_MAX_IO 12
 
 typedef struct {
   ForgeNode node;
