@@ -218,6 +218,10 @@ the_embedded_model_is_forge_cnn (void)
   command_assert_status (&text, 0);
   g_assert_nonnull (strstr (text.out, "122,570"));
   g_assert_nonnull (strstr (text.out, "airplane"));
+  g_auto (CommandResult) top =
+      command_run ("classify embedded clean/test/red/000.png -k 10");
+  command_assert_status (&top, 0);
+  g_assert_nonnull (strstr (top.out, "%  automobile"));
 }
 
 int
