@@ -2,6 +2,7 @@
  *
  * How the element behaves in a stream: lateness, latency, flushes, new caps,
  * gaps, end of stream, and states there and back. */
+#include <malloc.h>
 #include <string.h>
 
 #include "fixture.h"
@@ -238,6 +239,69 @@ states_can_be_cycled (void)
   gst_object_unref (pipeline);
 }
 
+static void
+settings_may_change_while_playing (void)
+{
+  static const char *const updates[] = { "every-frame", "on-change", "none" };
+  g_autofree char *launch = g_strdup_printf (
+      "videotestsrc num-buffers=400 pattern=smpte ! "
+      "video/x-raw,format=I420,width=64,height=48 ! "
+      "forgeclassify name=f model-file=%s ! fakevideosink sync=false",
+      fixture_model ());
+  GstElement *pipeline = gst_parse_launch (launch, NULL);
+  g_autoptr (GstElement) element =
+      gst_bin_get_by_name (GST_BIN (pipeline), "f");
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  for (guint i = 0; i < 2000; i++) {
+    g_object_set (element, "draw-labels", i % 3 == 0, "top-k", 1 + i % 5,
+        "threshold", (i % 10) / 10.0, "inference-interval", 1 + i % 2,
+        "max-latency", (guint64) (i % 7), "labels-color", i * 0x10001, NULL);
+    gst_util_set_object_arg (G_OBJECT (element), "updates", updates[i % 3]);
+    g_autoptr (GstStructure) stats = NULL;
+    g_object_get (element, "stats", &stats, NULL);
+    g_assert_cmpuint (result_uint64 (stats, "frames"), <=, 400);
+  }
+  wait_for_eos (pipeline);
+  g_autoptr (GstStructure) stats = NULL;
+  g_object_get (element, "stats", &stats, NULL);
+  g_assert_cmpuint (result_uint64 (stats, "frames"), ==, 400);
+  g_assert_cmpuint (result_uint64 (stats, "errors"), ==, 0);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+}
+
+static gsize
+push_and_measure (Fixture *fixture, guint n_frames)
+{
+  for (guint i = 0; i < n_frames; i++) {
+    g_autoptr (GstBuffer) out = NULL;
+    fixture_push_colour (fixture, i % 2 ? RED : GREEN, &out);
+    GstMessage *message;
+    while ((message = gst_bus_pop (fixture->bus)))
+      gst_message_unref (message);
+    GstEvent *event;
+    while ((event = gst_harness_try_pull_event (fixture->harness)))
+      gst_event_unref (event);
+  }
+  struct mallinfo2 info = mallinfo2 ();
+  return info.uordblks + info.hblkhd;
+}
+
+static void
+memory_does_not_grow (void)
+{
+  GstElement *element =
+      fixture_element ("draw-labels", TRUE, "drift-window", 10, NULL);
+  gst_util_set_object_arg (G_OBJECT (element), "updates", "every-frame");
+  g_autoptr (Fixture) fixture = start (element);
+  gsize before = push_and_measure (fixture, 500);
+  gsize after = push_and_measure (fixture, 3000);
+  g_test_message (
+      "%" G_GSIZE_FORMAT " bytes, then %" G_GSIZE_FORMAT, before, after);
+  /* Two bytes a frame would show. */
+  g_assert_cmpuint (after, <, before + 6000);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -253,5 +317,7 @@ main (int argc, char **argv)
   ADD (end_of_stream_passes);
   ADD (upstream_is_offered_video_meta);
   ADD (states_can_be_cycled);
+  ADD (settings_may_change_while_playing);
+  ADD (memory_does_not_grow);
   return fixture_run ();
 }
