@@ -35,11 +35,13 @@
  *   (uint64), `transition` (boolean; FALSE = status while drifting).
  *
  * A frame that is late skips inference, never the picture: it carries the
- * last result with its age, and a QOS message is posted.
+ * last result with its age, and a QOS message is posted. The inherited property
+ * `qos` is FALSE for that reason: TRUE would let #GstBaseTransform drop late
+ * pictures as well.
  *
  * ## Example launch lines
  * |[
- * gst-launch-1.0 -m v4l2src ! videoconvert ! forgeclassify draw-labels=true !
+ * gst-launch-1.0 -m v4l2src ! forgeclassify draw-labels=true !
  * videoconvert ! autovideosink
  * ]| Labels what the camera sees.
  * |[
