@@ -53,12 +53,14 @@ window (const Job *job, const size_t pixels, const size_t n_taps,
  * border, so that in each of three rows of input the six columns are a fixed
  * step apart. */
 static bool
-slides (const float *const *rows, ptrdiff_t step)
+slides (const float *const *rows)
 {
+  const uintptr_t step = (uintptr_t) rows[1] - (uintptr_t) rows[0];
   for (size_t p = 0; p < PIXELS; p++)
     for (size_t y = 0; y < 3; y++)
       for (size_t x = 0; x < 3; x++)
-        if (rows[p * 9 + y * 3 + x] != rows[y * 3] + (ptrdiff_t) (p + x) * step)
+        if ((uintptr_t) rows[p * 9 + y * 3 + x] !=
+            (uintptr_t) rows[y * 3] + (p + x) * step)
           return false;
   return true;
 }
@@ -124,7 +126,7 @@ static ALWAYS_INLINE void
 any_taps (
     const Job *job, const size_t pixels, const float *const *rows, float *out)
 {
-  if (pixels == PIXELS && job->n_taps == 9 && slides (rows, rows[1] - rows[0]))
+  if (pixels == PIXELS && job->n_taps == 9 && slides (rows))
     all_channels_sliding (job, rows, out);
   else if (job->n_taps == 9)
     all_channels (job, pixels, 9, rows, out);
