@@ -69,7 +69,7 @@ static const struct {
 static gboolean
 contains (const uint8_t *bytes, size_t size_bytes, const char *needle)
 {
-  return memmem (bytes, size_bytes, needle, strlen (needle)) != NULL;
+  return bytes && memmem (bytes, size_bytes, needle, strlen (needle)) != NULL;
 }
 
 static ForgeForeign

@@ -138,15 +138,17 @@ forge_model_get_graph (const ForgeModel *model)
 ForgePlan *
 forge_model_plan (ForgeModel *model, int batch, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&model->lock);
+  g_mutex_lock (&model->lock);
   ForgePlan *plan = g_hash_table_lookup (model->plans, GINT_TO_POINTER (batch));
   if (!plan) {
     plan = forge_plan_new (model->graph, FORGE_PLAN_INFERENCE, batch, error);
-    if (!plan)
-      return NULL;
-    g_hash_table_insert (model->plans, GINT_TO_POINTER (batch), plan);
+    if (plan)
+      g_hash_table_insert (model->plans, GINT_TO_POINTER (batch), plan);
   }
-  return forge_plan_ref (plan);
+  if (plan)
+    forge_plan_ref (plan);
+  g_mutex_unlock (&model->lock);
+  return plan;
 }
 
 const char *

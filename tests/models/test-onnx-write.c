@@ -153,6 +153,7 @@ files_are_replaced_whole (void)
   g_assert_no_error (error);
   g_autoptr (ForgeGraph) back = forge_format_read_file (path, &error);
   g_assert_no_error (error);
+  g_assert_cmpuint (back->nodes->len, ==, graph->nodes->len);
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   g_assert_cmpstr (g_dir_read_name (dir), ==, "m.onnx");
   g_assert_null (g_dir_read_name (dir));
