@@ -47,8 +47,10 @@ drift_headline (const GstStructure *structure)
 {
   const char *state = gst_structure_get_string (structure, "state");
   const char *previous = gst_structure_get_string (structure, "previous-state");
+  if (g_strcmp0 (state, "recovered") == 0)
+    return "recovered";
   if (g_strcmp0 (state, "drift") != 0)
-    return state;
+    return "all is well";
   return g_strcmp0 (state, previous) == 0 ? "still drifting" : "DRIFT ALERT";
 }
 
@@ -156,7 +158,8 @@ run (const WatchOptions *options, double seconds)
     watch.failed = TRUE;
   }
   if (!watch.failed) {
-    g_print ("%u labels, %u drift alerts\n", watch.n_labels, watch.n_drifts);
+    g_print (
+        "%u label changes, drift alerts: %u\n", watch.n_labels, watch.n_drifts);
     if (options->out_video)
       g_print ("annotated clip:    %s\n", options->out_video);
     if (options->out_picture)

@@ -22,6 +22,7 @@ struct _WatchPipeline {
   GstElement *pipeline;
   char *out_picture;
   guint64 darken_after_ns;
+  gboolean started; /* of the streaming thread */
   GMutex lock;
   double best_confidence; /* under the lock, as is the next */
   GstSample *best_sample;
@@ -94,6 +95,21 @@ darken_probe (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
   return GST_PAD_PROBE_REMOVE;
 }
 
+/* What is played one after the other is one stream to the monitor: only the
+ * first stream-start goes on, for a new one would begin its warm-up again. */
+static GstPadProbeReturn
+one_stream_probe (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
+{
+  WatchPipeline *watch = user_data;
+  GstEvent *event = GST_PAD_PROBE_INFO_EVENT (info);
+  if (GST_EVENT_TYPE (event) != GST_EVENT_STREAM_START)
+    return GST_PAD_PROBE_OK;
+  if (watch->started)
+    return GST_PAD_PROBE_DROP;
+  watch->started = TRUE;
+  return GST_PAD_PROBE_OK;
+}
+
 /* Confidence of the best class, as forgeclassify wrote it on the buffer; -1
  * when there is none. */
 static double
@@ -144,11 +160,13 @@ connect (WatchPipeline *watch, const WatchOptions *options)
   if (file)
     g_object_set (file, "location", options->out_video, NULL);
   g_signal_connect (frames, "new-sample", G_CALLBACK (keep_frame), watch);
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (light, "sink");
+  gst_pad_add_probe (
+      pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, one_stream_probe, watch, NULL);
   if (options->darken_after_s < 0)
     return;
   watch->darken_after_ns =
       (guint64) (options->darken_after_s * (double) GST_SECOND);
-  g_autoptr (GstPad) pad = gst_element_get_static_pad (light, "sink");
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, darken_probe, watch, NULL);
 }
 
