@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "forge/error.h"
+#include "forge/preprocess.h"
 
 static gboolean
 check_labels (gchar **labels, const gchar *source, GError **error)
@@ -76,8 +77,30 @@ find_labels (const GstForgeSettings *settings, gchar **source, GError **error)
   return labels;
 }
 
+static gboolean
+state_preprocess (const GstForgeSettings *settings, const ForgeModel *model,
+    ForgePreprocess *preprocess, gchar **assumptions, GError **error)
+{
+  const ForgeStatedPreprocess stated = {
+    .scale = settings->input_scale,
+    .mean = settings->input_mean,
+    .std = settings->input_std,
+    .order = gst_forge_enum_stated_nick (
+        GST_TYPE_FORGE_INPUT_ORDER, settings->input_order),
+    .layout = gst_forge_enum_stated_nick (
+        GST_TYPE_FORGE_INPUT_LAYOUT, settings->input_layout),
+    .resize = gst_forge_enum_stated_nick (
+        GST_TYPE_FORGE_RESIZE_POLICY, settings->resize_policy),
+    .filter = gst_forge_enum_stated_nick (
+        GST_TYPE_FORGE_RESIZE_FILTER, settings->resize_filter),
+  };
+  return forge_model_state_preprocess (
+      model, &stated, preprocess, assumptions, error);
+}
+
 ForgeClassifier *
-gst_forge_load_classifier (const GstForgeSettings *settings, GError **error)
+gst_forge_load_classifier (
+    const GstForgeSettings *settings, gchar **assumptions, GError **error)
 {
   GError *cause = NULL;
   g_autofree gchar *source = NULL;
@@ -91,7 +114,13 @@ gst_forge_load_classifier (const GstForgeSettings *settings, GError **error)
   g_autoptr (ForgeModel) model = forge_model_load (path, error);
   if (!model)
     return NULL;
+  ForgePreprocess preprocess;
+  if (!state_preprocess (settings, model, &preprocess, assumptions, error)) {
+    g_prefix_error (error, "model '%s': ", path);
+    return NULL;
+  }
   ForgeClassifierParams params = FORGE_CLASSIFIER_PARAMS_DEFAULT;
+  params.preprocess = &preprocess;
   params.threads = settings->threads;
   params.labels = (const char *const *) labels;
   ForgeClassifier *classifier = forge_classifier_new (model, &params, &cause);

@@ -9,9 +9,11 @@
 
 G_BEGIN_DECLS
 
-/* Loads model and labels. The error names the file and the reason. */
+/* Loads model and labels. @assumptions: what neither the model nor a property
+ * says about its input, in words, NULL when nothing. The error names the file
+ * and the reason. */
 ForgeClassifier *gst_forge_load_classifier (
-    const GstForgeSettings *settings, GError **error);
+    const GstForgeSettings *settings, gchar **assumptions, GError **error);
 /* The time of one inference once code and weights are in the caches. */
 GstClockTime gst_forge_warm_up (ForgeClassifier *classifier);
 /* Posts @error as the element error users of GStreamer expect:

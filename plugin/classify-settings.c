@@ -12,26 +12,6 @@
 /* Read on NULL -> READY: a change is refused in any other state. */
 #define LOADING (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS)
 
-GType
-gst_forge_updates_get_type (void)
-{
-  static gsize type;
-  static const GEnumValue values[] = {
-    { GST_FORGE_UPDATES_EVERY_FRAME,
-        "A message for every frame that carries a result, cached ones too",
-        "every-frame" },
-    { GST_FORGE_UPDATES_ON_CHANGE,
-        "A message when the best label differs from the last one posted",
-        "on-change" },
-    { GST_FORGE_UPDATES_NONE, "No result messages", "none" },
-    { 0, NULL, NULL },
-  };
-  if (g_once_init_enter (&type))
-    g_once_init_leave (
-        &type, g_enum_register_static ("GstForgeUpdates", values));
-  return type;
-}
-
 static void
 install_loading (GObjectClass *klass)
 {
@@ -55,6 +35,51 @@ install_loading (GObjectClass *klass)
           "Number of CPU threads for one inference; 0 = all the process may "
           "use. Can be changed in state NULL only",
           0, 256, 0, LOADING));
+}
+
+static void
+install_input (GObjectClass *klass)
+{
+  g_object_class_install_property (klass, GST_FORGE_PROP_INPUT_SCALE,
+      g_param_spec_string ("input-scale", "Input scale",
+          "Scale in value = (byte * scale - mean) / std: one number, or one "
+          "for each channel of the network, separated by commas, up to 1e9, no "
+          "unit. NULL = as the model says, or 1/255 where mean or std is "
+          "given. Can be changed in state NULL only",
+          NULL, LOADING));
+  g_object_class_install_property (klass, GST_FORGE_PROP_INPUT_MEAN,
+      g_param_spec_string ("input-mean", "Input mean",
+          "Mean in value = (byte * scale - mean) / std, written as "
+          "input-scale. NULL = as the model says, or 0 where scale or std is "
+          "given. Can be changed in state NULL only",
+          NULL, LOADING));
+  g_object_class_install_property (klass, GST_FORGE_PROP_INPUT_STD,
+      g_param_spec_string ("input-std", "Input standard deviation",
+          "Standard deviation in value = (byte * scale - mean) / std, written "
+          "as input-scale; no number may be 0. NULL = as the model says, or 1 "
+          "where scale or mean is given. Can be changed in state NULL only",
+          NULL, LOADING));
+  g_object_class_install_property (klass, GST_FORGE_PROP_INPUT_ORDER,
+      g_param_spec_enum ("input-order", "Input order",
+          "Order of the network's colour channels (enum, no unit; 0 = as the "
+          "model says). Can be changed in state NULL only",
+          GST_TYPE_FORGE_INPUT_ORDER, 0, LOADING));
+  g_object_class_install_property (klass, GST_FORGE_PROP_INPUT_LAYOUT,
+      g_param_spec_enum ("input-layout", "Input layout",
+          "Layout of the network's input, where its shape leaves that open "
+          "(enum, no unit; 0 = as the model says). Can be changed in state "
+          "NULL only",
+          GST_TYPE_FORGE_INPUT_LAYOUT, 0, LOADING));
+  g_object_class_install_property (klass, GST_FORGE_PROP_RESIZE_POLICY,
+      g_param_spec_enum ("resize-policy", "Resize policy",
+          "Which part of the frame the network sees (enum, no unit; 0 = as "
+          "the model says). Can be changed in state NULL only",
+          GST_TYPE_FORGE_RESIZE_POLICY, 0, LOADING));
+  g_object_class_install_property (klass, GST_FORGE_PROP_RESIZE_FILTER,
+      g_param_spec_enum ("resize-filter", "Resize filter",
+          "How the frame is resized (enum, no unit; 0 = as the model says). "
+          "Can be changed in state NULL only",
+          GST_TYPE_FORGE_RESIZE_FILTER, 0, LOADING));
 }
 
 static void
@@ -141,9 +166,10 @@ void
 gst_forge_settings_install (GObjectClass *klass)
 {
   install_loading (klass);
+  install_input (klass);
   install_results (klass);
   install_drift (klass);
-  gst_type_mark_as_plugin_api (GST_TYPE_FORGE_UPDATES, 0);
+  gst_forge_enums_mark_as_api ();
 }
 
 void
@@ -169,6 +195,9 @@ gst_forge_settings_clear (GstForgeSettings *settings)
   g_clear_pointer (&settings->model_file, g_free);
   g_clear_pointer (&settings->labels_file, g_free);
   g_clear_pointer (&settings->labels, g_free);
+  g_clear_pointer (&settings->input_scale, g_free);
+  g_clear_pointer (&settings->input_mean, g_free);
+  g_clear_pointer (&settings->input_std, g_free);
 }
 
 void
@@ -179,14 +208,16 @@ gst_forge_settings_copy (
   copy->model_file = g_strdup (settings->model_file);
   copy->labels_file = g_strdup (settings->labels_file);
   copy->labels = g_strdup (settings->labels);
+  copy->input_scale = g_strdup (settings->input_scale);
+  copy->input_mean = g_strdup (settings->input_mean);
+  copy->input_std = g_strdup (settings->input_std);
 }
 
 gboolean
 gst_forge_settings_is_for_loading (guint prop_id)
 {
-  return prop_id == GST_FORGE_PROP_MODEL_FILE ||
-         prop_id == GST_FORGE_PROP_LABELS_FILE ||
-         prop_id == GST_FORGE_PROP_LABELS || prop_id == GST_FORGE_PROP_THREADS;
+  return prop_id >= GST_FORGE_PROP_MODEL_FILE &&
+         prop_id <= GST_FORGE_PROP_RESIZE_FILTER;
 }
 
 static void
@@ -194,6 +225,69 @@ set_string (gchar **field, const GValue *value)
 {
   g_free (*field);
   *field = g_value_dup_string (value);
+}
+
+/* The properties of install_input(). */
+static gboolean
+set_input (GstForgeSettings *settings, guint prop_id, const GValue *value)
+{
+  switch (prop_id) {
+  case GST_FORGE_PROP_INPUT_SCALE:
+    set_string (&settings->input_scale, value);
+    break;
+  case GST_FORGE_PROP_INPUT_MEAN:
+    set_string (&settings->input_mean, value);
+    break;
+  case GST_FORGE_PROP_INPUT_STD:
+    set_string (&settings->input_std, value);
+    break;
+  case GST_FORGE_PROP_INPUT_ORDER:
+    settings->input_order = g_value_get_enum (value);
+    break;
+  case GST_FORGE_PROP_INPUT_LAYOUT:
+    settings->input_layout = g_value_get_enum (value);
+    break;
+  case GST_FORGE_PROP_RESIZE_POLICY:
+    settings->resize_policy = g_value_get_enum (value);
+    break;
+  case GST_FORGE_PROP_RESIZE_FILTER:
+    settings->resize_filter = g_value_get_enum (value);
+    break;
+  default:
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+get_input (const GstForgeSettings *settings, guint prop_id, GValue *value)
+{
+  switch (prop_id) {
+  case GST_FORGE_PROP_INPUT_SCALE:
+    g_value_set_string (value, settings->input_scale);
+    break;
+  case GST_FORGE_PROP_INPUT_MEAN:
+    g_value_set_string (value, settings->input_mean);
+    break;
+  case GST_FORGE_PROP_INPUT_STD:
+    g_value_set_string (value, settings->input_std);
+    break;
+  case GST_FORGE_PROP_INPUT_ORDER:
+    g_value_set_enum (value, settings->input_order);
+    break;
+  case GST_FORGE_PROP_INPUT_LAYOUT:
+    g_value_set_enum (value, settings->input_layout);
+    break;
+  case GST_FORGE_PROP_RESIZE_POLICY:
+    g_value_set_enum (value, settings->resize_policy);
+    break;
+  case GST_FORGE_PROP_RESIZE_FILTER:
+    g_value_set_enum (value, settings->resize_filter);
+    break;
+  default:
+    return FALSE;
+  }
+  return TRUE;
 }
 
 gboolean
@@ -248,7 +342,7 @@ gst_forge_settings_set (
     settings->drift_interval_ns = g_value_get_uint64 (value);
     break;
   default:
-    return FALSE;
+    return set_input (settings, prop_id, value);
   }
   return TRUE;
 }
@@ -305,7 +399,7 @@ gst_forge_settings_get (
     g_value_set_uint64 (value, settings->drift_interval_ns);
     break;
   default:
-    return FALSE;
+    return get_input (settings, prop_id, value);
   }
   return TRUE;
 }

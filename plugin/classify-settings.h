@@ -4,18 +4,9 @@
  * element guards the struct with its object lock. */
 #pragma once
 
-#include <gst/gst.h>
+#include "classify-enums.h"
 
 G_BEGIN_DECLS
-
-typedef enum {
-  GST_FORGE_UPDATES_EVERY_FRAME,
-  GST_FORGE_UPDATES_ON_CHANGE,
-  GST_FORGE_UPDATES_NONE,
-} GstForgeUpdates;
-
-#define GST_TYPE_FORGE_UPDATES (gst_forge_updates_get_type ())
-GType gst_forge_updates_get_type (void);
 
 /* What may change while playing: plain data, copied once per frame. */
 typedef struct {
@@ -36,6 +27,13 @@ typedef struct {
   gchar *labels_file;
   gchar *labels;
   gint threads;
+  gchar *input_scale;
+  gchar *input_mean;
+  gchar *input_std;
+  GstForgeInputOrder input_order;
+  GstForgeInputLayout input_layout;
+  GstForgeResizePolicy resize_policy;
+  GstForgeResizeFilter resize_filter;
   /* read when the stream starts */
   guint drift_window;
   gdouble drift_threshold;
@@ -48,6 +46,13 @@ enum {
   GST_FORGE_PROP_LABELS_FILE,
   GST_FORGE_PROP_LABELS,
   GST_FORGE_PROP_THREADS,
+  GST_FORGE_PROP_INPUT_SCALE,
+  GST_FORGE_PROP_INPUT_MEAN,
+  GST_FORGE_PROP_INPUT_STD,
+  GST_FORGE_PROP_INPUT_ORDER,
+  GST_FORGE_PROP_INPUT_LAYOUT,
+  GST_FORGE_PROP_RESIZE_POLICY,
+  GST_FORGE_PROP_RESIZE_FILTER,
   GST_FORGE_PROP_TOP_K,
   GST_FORGE_PROP_THRESHOLD,
   GST_FORGE_PROP_INFERENCE_INTERVAL,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The element: properties, states, caps, events and queries. One frame's way
- * is in classify-frame; the other parts: classify-settings (the properties),
- * classify-model (loading), classify-caps (templates and overlay features),
- * classify-pacing (which frames), frame-adapter (pixels), classify-result,
- * -meta, -messages and -overlay (what comes out). */
+ * is in classify-frame; the other parts: classify-settings and -enums (the
+ * properties), classify-model (loading), classify-caps (templates and overlay
+ * features), classify-pacing (which frames), frame-adapter (pixels),
+ * classify-result, -meta, -messages and -overlay (what comes out). */
 
 /**
  * SECTION:element-forgeclassify
@@ -133,11 +133,13 @@ static gboolean
 load (GstForgeClassify *self)
 {
   g_autoptr (GError) error = NULL;
+  g_autofree gchar *assumptions = NULL;
   GstForgeSettings settings;
   GST_OBJECT_LOCK (self);
   gst_forge_settings_copy (&self->settings, &settings);
   GST_OBJECT_UNLOCK (self);
-  ForgeClassifier *classifier = gst_forge_load_classifier (&settings, &error);
+  ForgeClassifier *classifier =
+      gst_forge_load_classifier (&settings, &assumptions, &error);
   gst_forge_settings_clear (&settings);
   if (!classifier) {
     gst_forge_post_load_error (GST_ELEMENT (self), error);
@@ -149,7 +151,6 @@ load (GstForgeClassify *self)
       "model %s %s, %u classes, one inference %" GST_TIME_FORMAT,
       forge_model_get_name (model), forge_model_get_version (model),
       forge_classifier_get_n_classes (classifier), GST_TIME_ARGS (warm_up));
-  const gchar *assumptions = forge_model_get_assumptions (model);
   GST_OBJECT_LOCK (self);
   self->classifier = classifier;
   self->warm_up = warm_up;

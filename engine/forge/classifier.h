@@ -18,6 +18,8 @@ typedef struct {
   int batch;                 /* images per forge_classifier_run(), >= 1 */
   const char *const *labels; /* NULL = the model's */
   gboolean profile;
+  const ForgePreprocess *preprocess; /* NULL = the model's; see
+                                        forge_model_state_preprocess() */
 } ForgeClassifierParams;
 
 #define FORGE_CLASSIFIER_PARAMS_DEFAULT \

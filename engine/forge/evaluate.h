@@ -32,11 +32,18 @@ typedef struct {
 typedef gboolean (*ForgeProgressFunc) (
     uint64_t done, uint64_t total, gpointer user_data);
 
-/* Errors: FORGE_ERROR_ARGUMENT when the classes of model and data differ in
+typedef struct {
+  int threads;                       /* 0 = all the process may use */
+  const ForgePreprocess *preprocess; /* NULL = the model's */
+  guint n_most; /* pictures, spread over the data evenly; 0 = all */
+} ForgeEvaluateParams;
+
+/* @params: NULL = as zeros.
+ * Errors: FORGE_ERROR_ARGUMENT when the classes of model and data differ in
  * number, FORGE_ERROR_CANCELLED, FORGE_ERROR_FORMAT when nothing decoded. */
 ForgeEvaluation *forge_evaluate (ForgeModel *model, ForgeDataset *dataset,
-    int threads, ForgeProgressFunc progress, gpointer user_data,
-    GError **error);
+    const ForgeEvaluateParams *params, ForgeProgressFunc progress,
+    gpointer user_data, GError **error);
 /* From pairs already at hand; @confusion as above. */
 ForgeEvaluation *forge_evaluation_new_from_confusion (
     const char *const *labels, const uint64_t *confusion, guint n_classes);

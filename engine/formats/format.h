@@ -42,7 +42,9 @@ typedef struct {
   ForgePreprocess preprocess;
   gboolean has_probabilities;
   guint n_classes;
-  char *assumptions; /* NULL when nothing had to be assumed */
+  guint assumed; /* bits of ForgeInfoKnown (model-info.h) */
+  char
+      *assumptions; /* the same in words; NULL when nothing had to be assumed */
 } ForgeModelInfo;
 
 /* @path may be NULL (built-in). */

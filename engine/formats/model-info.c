@@ -80,8 +80,11 @@ forge_info_set_resize (ForgeInfoReader *reader, const char *policy,
   if (filter && !forge_resize_filter_parse (filter, &preprocess->filter))
     return forge_info_fail (reader, error, FORGE_ERROR_UNSUPPORTED,
         "resize filter '%s' is not known", filter);
+  /* a file that names the policy and no filter means the usual one */
   if (policy)
-    reader->known |= FORGE_INFO_RESIZE;
+    reader->known |= FORGE_INFO_RESIZE | FORGE_INFO_FILTER;
+  if (filter)
+    reader->known |= FORGE_INFO_FILTER;
   return TRUE;
 }
 
@@ -172,34 +175,48 @@ ends_in_probabilities (const ForgeGraph *graph)
   return FALSE;
 }
 
+char *
+forge_info_describe_assumptions (
+    const ForgePreprocess *preprocess, guint assumed)
+{
+  GString *text = g_string_new (NULL);
+  if (assumed & FORGE_INFO_SIZE)
+    g_string_append_printf (
+        text, "%d x %d pixels, ", preprocess->width, preprocess->height);
+  if (assumed & FORGE_INFO_LAYOUT)
+    g_string_append (text, "layout NCHW, ");
+  if (assumed & FORGE_INFO_VALUES)
+    g_string_append (text, "values scaled to 0..1, ");
+  if (assumed & FORGE_INFO_COLOUR)
+    g_string_append (text, "colour order RGB, ");
+  if (assumed & FORGE_INFO_RESIZE)
+    g_string_append_printf (
+        text, "resized by %s, ", forge_resize_policy_name (preprocess->policy));
+  if (assumed & FORGE_INFO_FILTER)
+    g_string_append_printf (text, "resize filter %s, ",
+        forge_resize_filter_name (preprocess->filter));
+  g_string_truncate (text, text->len > 2 ? text->len - 2 : 0);
+  return g_string_free (text, text->len == 0);
+}
+
 static void
 apply_defaults (ForgeInfoReader *reader)
 {
-  ForgePreprocess *preprocess = &reader->info->preprocess;
+  ForgeModelInfo *info = reader->info;
+  ForgePreprocess *preprocess = &info->preprocess;
   if (!reader->takes_pictures)
     return;
-  GString *text = g_string_new (NULL);
-  if (!(reader->known & FORGE_INFO_SIZE))
-    g_string_append_printf (
-        text, "%d x %d pixels, ", preprocess->width, preprocess->height);
-  if (!(reader->known & FORGE_INFO_LAYOUT))
-    g_string_append (text, "layout NCHW, ");
-  if (!(reader->known & FORGE_INFO_VALUES) &&
-      preprocess->dtype == FORGE_FLOAT32) {
-    for (int c = 0; c < 3; c++) {
-      preprocess->scale[c] = 1 / 255.0f;
-      preprocess->bias[c] = 0;
-    }
-    g_string_append (text, "values scaled to 0..1, ");
+  info->assumed = FORGE_INFO_ALL & ~reader->known;
+  if (preprocess->dtype != FORGE_FLOAT32)
+    info->assumed &= ~(guint) FORGE_INFO_VALUES;
+  if (preprocess->channels != 3)
+    info->assumed &= ~(guint) FORGE_INFO_COLOUR;
+  for (int c = 0; c < 3 && (info->assumed & FORGE_INFO_VALUES); c++) {
+    preprocess->scale[c] = 1 / 255.0f;
+    preprocess->bias[c] = 0;
   }
-  if (!(reader->known & FORGE_INFO_COLOUR) && preprocess->channels == 3)
-    g_string_append (text, "colour order RGB, ");
-  if (!(reader->known & FORGE_INFO_RESIZE))
-    g_string_append_printf (text, "resized by %s with filter %s, ",
-        forge_resize_policy_name (preprocess->policy),
-        forge_resize_filter_name (preprocess->filter));
-  g_string_truncate (text, text->len > 2 ? text->len - 2 : 0);
-  reader->info->assumptions = g_string_free (text, text->len == 0);
+  info->assumptions =
+      forge_info_describe_assumptions (preprocess, info->assumed);
 }
 
 static char *

@@ -15,6 +15,8 @@ typedef enum {
   FORGE_INFO_VALUES = 1 << 2,
   FORGE_INFO_COLOUR = 1 << 3,
   FORGE_INFO_RESIZE = 1 << 4,
+  FORGE_INFO_FILTER = 1 << 5,
+  FORGE_INFO_ALL = (1 << 6) - 1,
 } ForgeInfoKnown;
 
 typedef struct {
@@ -41,6 +43,10 @@ gboolean forge_info_set_resize (ForgeInfoReader *reader, const char *policy,
 /* Takes @labels when their number fits the graph's output. */
 gboolean forge_info_take_labels (
     ForgeInfoReader *reader, char **labels, GError **error);
+
+/* In words, what of @preprocess was assumed; NULL for nothing. */
+char *forge_info_describe_assumptions (
+    const ForgePreprocess *preprocess, guint assumed);
 
 gboolean forge_info_read_metadata (ForgeInfoReader *reader, GError **error);
 /* TRUE too when there is no such file. */

@@ -41,11 +41,11 @@ is_no_classifier (
   return FALSE;
 }
 
-/* One input that holds @batch pictures as the model describes them. */
+/* One input that holds @batch pictures as @want describes them. */
 static gboolean
-attach_input (ForgeClassifier *classifier, ForgeModel *model, GError **error)
+attach_input (ForgeClassifier *classifier, ForgeModel *model,
+    const ForgePreprocess *want, GError **error)
 {
-  const ForgePreprocess *want = forge_model_get_preprocess (model);
   guint n_inputs = forge_model_get_n_inputs (model);
   if (n_inputs != 1)
     return is_no_classifier (
@@ -135,7 +135,10 @@ forge_classifier_new (
   classifier->finite = g_new0 (gboolean, classifier->batch);
   const char *const *labels =
       params->labels ? params->labels : forge_model_get_labels (model);
-  if (!attach_input (classifier, model, error) ||
+  const ForgePreprocess *preprocess = params->preprocess
+                                          ? params->preprocess
+                                          : forge_model_get_preprocess (model);
+  if (!attach_input (classifier, model, preprocess, error) ||
       !attach_output (classifier, model, error) ||
       !attach_labels (classifier, labels, error))
     return NULL;

@@ -199,6 +199,12 @@ forge_model_get_assumptions (const ForgeModel *model)
   return model->info->assumptions;
 }
 
+guint
+forge_model_get_assumed (const ForgeModel *model)
+{
+  return model->info->assumed;
+}
+
 const char *
 forge_model_get_metadata (const ForgeModel *model, const char *key)
 {

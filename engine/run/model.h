@@ -14,5 +14,7 @@ ForgeModel *forge_model_new_from_graph (
     ForgeGraph *graph, const char *name, GError **error);
 /* As read: before any pass, batch unknown. */
 const ForgeGraph *forge_model_get_graph (const ForgeModel *model);
+/* Bits of ForgeInfoKnown (formats/model-info.h) that had to be assumed. */
+guint forge_model_get_assumed (const ForgeModel *model);
 /* The shared plan for @batch, made on first use. (transfer full) */
 ForgePlan *forge_model_plan (ForgeModel *model, int batch, GError **error);

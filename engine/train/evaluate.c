@@ -16,9 +16,10 @@
 
 typedef struct {
   ForgeDataset *dataset;
-  ForgeScore *scores;       /* one an item */
+  ForgeScore *scores;       /* [n_items] */
   GAsyncQueue *classifiers; /* idle ones */
-  guint first, end;         /* items of this round */
+  guint n_items;            /* to run */
+  guint first, end;         /* of this round */
   GMutex lock;
   GError *error; /* the first one: of a picture, or of the classifier */
 } Job;
@@ -32,6 +33,14 @@ keep_error (Job *job, GError *error)
   else
     job->error = error;
   g_mutex_unlock (&job->lock);
+}
+
+/* Evenly spread: class by class data keeps its classes. */
+static guint
+item_of (const Job *job, guint index)
+{
+  guint64 n_all = forge_dataset_get_n_items (job->dataset);
+  return (guint) (index * n_all / job->n_items);
 }
 
 static gboolean
@@ -56,7 +65,8 @@ evaluate_batch (void *user_data, int task)
   gboolean ready[BATCH];
   for (guint slot = 0; slot < n; slot++) {
     GError *error = NULL;
-    ready[slot] = set_picture (job, classifier, slot, first + slot, &error);
+    guint item = item_of (job, first + slot);
+    ready[slot] = set_picture (job, classifier, slot, item, &error);
     if (!ready[slot])
       keep_error (job, error);
   }
@@ -66,16 +76,17 @@ evaluate_batch (void *user_data, int task)
     if (ready[slot])
       forge_score (&job->scores[first + slot],
           forge_classifier_get_probabilities (classifier, slot), n_classes,
-          forge_dataset_get_class (job->dataset, first + slot));
+          forge_dataset_get_class (job->dataset, item_of (job, first + slot)));
   g_async_queue_push (job->classifiers, classifier);
 }
 
 static gboolean
-make_classifiers (Job *job, ForgeModel *model, int threads, GError **error)
+make_classifiers (Job *job, ForgeModel *model, int threads,
+    const ForgePreprocess *preprocess, GError **error)
 {
   const char *const *labels = forge_dataset_get_labels (job->dataset);
   ForgeClassifierParams params = {
-    .threads = 1, .batch = BATCH, .labels = labels
+    .threads = 1, .batch = BATCH, .labels = labels, .preprocess = preprocess
   };
   guint n_classes = forge_dataset_get_n_classes (job->dataset);
   if (forge_model_get_n_classes (model) != n_classes) {
@@ -97,7 +108,7 @@ static gboolean
 run_rounds (Job *job, int threads, ForgeProgressFunc progress,
     gpointer user_data, GError **error)
 {
-  guint n_items = forge_dataset_get_n_items (job->dataset);
+  guint n_items = job->n_items;
   guint round_items = (guint) threads * BATCH * ROUND_BATCHES;
   for (job->first = 0; job->first < n_items; job->first = job->end) {
     job->end = job->first + MIN (round_items, n_items - job->first);
@@ -115,7 +126,7 @@ run_rounds (Job *job, int threads, ForgeProgressFunc progress,
 static ForgeEvaluation *
 sum_up (Job *job, double seconds, GError **error)
 {
-  guint n_items = forge_dataset_get_n_items (job->dataset);
+  guint n_items = job->n_items;
   ForgeEvaluation *evaluation =
       forge_evaluation_new_from_scores (forge_dataset_get_labels (job->dataset),
           forge_dataset_get_n_classes (job->dataset), job->scores, n_items);
@@ -129,19 +140,27 @@ sum_up (Job *job, double seconds, GError **error)
 }
 
 ForgeEvaluation *
-forge_evaluate (ForgeModel *model, ForgeDataset *dataset, int threads,
-    ForgeProgressFunc progress, gpointer user_data, GError **error)
+forge_evaluate (ForgeModel *model, ForgeDataset *dataset,
+    const ForgeEvaluateParams *params, ForgeProgressFunc progress,
+    gpointer user_data, GError **error)
 {
   g_return_val_if_fail (model && dataset, NULL);
-  threads = forge_pool_threads (threads);
+  const ForgeEvaluateParams defaults = { 0 };
+  if (!params)
+    params = &defaults;
+  int threads = forge_pool_threads (params->threads);
+  guint n_items = forge_dataset_get_n_items (dataset);
+  if (params->n_most > 0)
+    n_items = MIN (n_items, params->n_most);
   Job job = { .dataset = dataset,
-    .scores = g_new0 (ForgeScore, forge_dataset_get_n_items (dataset)),
+    .n_items = n_items,
+    .scores = g_new0 (ForgeScore, n_items),
     .classifiers =
         g_async_queue_new_full ((GDestroyNotify) forge_classifier_free) };
   g_mutex_init (&job.lock);
   gint64 start_us = g_get_monotonic_time ();
   ForgeEvaluation *evaluation = NULL;
-  if (make_classifiers (&job, model, threads, error) &&
+  if (make_classifiers (&job, model, threads, params->preprocess, error) &&
       run_rounds (&job, threads, progress, user_data, error))
     evaluation = sum_up (
         &job, (double) (g_get_monotonic_time () - start_us) / 1e6, error);

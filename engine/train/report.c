@@ -179,8 +179,8 @@ evaluate_part (const ForgeTrainer *trainer, ForgeModel *model, ForgeSplit split,
       trainer->params->data, split, trainer->params->seed, error);
   if (!dataset)
     return NULL;
-  return forge_evaluate (
-      model, dataset, trainer->params->threads, NULL, NULL, error);
+  const ForgeEvaluateParams params = { .threads = trainer->params->threads };
+  return forge_evaluate (model, dataset, &params, NULL, NULL, error);
 }
 
 gboolean

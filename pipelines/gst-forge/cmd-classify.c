@@ -13,6 +13,7 @@ typedef struct {
   int threads;
   gboolean probabilities;
   char *json;
+  const PreprocessOptions *preprocess;
 } ClassifyOptions;
 
 static void
@@ -102,11 +103,14 @@ static int
 classify (char **arguments, const ClassifyOptions *options)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (ForgeModel) model = command_load_model (arguments[0]);
+  ForgePreprocess preprocess;
+  g_autoptr (ForgeModel) model = command_load_stated_model (
+      arguments[0], options->preprocess, &preprocess);
   if (!model)
     return COMMAND_FAILED;
   ForgeClassifierParams params = FORGE_CLASSIFIER_PARAMS_DEFAULT;
   params.threads = options->threads;
+  params.preprocess = &preprocess;
   g_autoptr (ForgeClassifier) classifier =
       forge_classifier_new (model, &params, &error);
   if (!classifier)
@@ -123,7 +127,8 @@ classify (char **arguments, const ClassifyOptions *options)
 int
 cmd_classify (int argc, char **argv)
 {
-  ClassifyOptions options = { .top_k = 5 };
+  g_auto (PreprocessOptions) preprocess = { 0 };
+  ClassifyOptions options = { .top_k = 5, .preprocess = &preprocess };
   g_autofree char *json = NULL;
   g_auto (GStrv) rest = NULL;
   const GOptionEntry entries[] = {
@@ -139,10 +144,10 @@ cmd_classify (int argc, char **argv)
         "MODEL FILE…" },
     { NULL },
   };
-  int status = command_parse ("classify",
+  int status = command_parse_with_group ("classify",
       "Show the best classes of PNG and JPEG pictures. A file that cannot be"
       " read is\nreported and the others go on; the exit status is then 3.",
-      entries, &argc, &argv);
+      entries, preprocess_options_group (&preprocess), &argc, &argv);
   if (status >= 0)
     return status;
   if (!rest || g_strv_length (rest) < 2)

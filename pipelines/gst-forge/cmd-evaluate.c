@@ -17,6 +17,7 @@ typedef struct {
   double min_f1;
   int threads;
   gint64 seed;
+  const PreprocessOptions *preprocess;
 } EvaluateOptions;
 
 static const char *const split_names[] = { "train", "validation", "test" };
@@ -69,7 +70,9 @@ static int
 evaluate (const char *path, const EvaluateOptions *options)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (ForgeModel) model = command_load_model (path);
+  ForgePreprocess preprocess;
+  g_autoptr (ForgeModel) model =
+      command_load_stated_model (path, options->preprocess, &preprocess);
   if (!model)
     return COMMAND_FAILED;
   g_autoptr (ForgeDataset) dataset =
@@ -80,8 +83,12 @@ evaluate (const char *path, const EvaluateOptions *options)
   Progress progress;
   progress_init (&progress, out);
   progress_catch_interrupts ();
+  const ForgeEvaluateParams params = {
+    .threads = options->threads,
+    .preprocess = &preprocess,
+  };
   g_autoptr (ForgeEvaluation) evaluation = forge_evaluate (
-      model, dataset, options->threads, show_progress, &progress, &error);
+      model, dataset, &params, show_progress, &progress, &error);
   progress_clear (&progress);
   if (!evaluation)
     return command_error ("%s", error->message);
@@ -124,7 +131,10 @@ check_and_evaluate (
 int
 cmd_evaluate (int argc, char **argv)
 {
-  EvaluateOptions options = { .min_f1 = 0.70, .seed = 1 };
+  g_auto (PreprocessOptions) preprocess = { 0 };
+  EvaluateOptions options = {
+    .min_f1 = 0.70, .seed = 1, .preprocess = &preprocess
+  };
   g_autofree char *data = NULL;
   g_autofree char *json = NULL;
   g_autofree char *split = NULL;
@@ -146,10 +156,10 @@ cmd_evaluate (int argc, char **argv)
         "MODEL" },
     { NULL },
   };
-  int status = command_parse ("evaluate",
+  int status = command_parse_with_group ("evaluate",
       "Measure a model on labelled pictures, class by class. The exit status is"
       " 1 when\nthe F1 of a class is under the floor.",
-      entries, &argc, &argv);
+      entries, preprocess_options_group (&preprocess), &argc, &argv);
   if (status >= 0)
     return status;
   options.data = data;

@@ -104,8 +104,9 @@ evaluate_result (JsonBuilder *builder, TrainView *view,
       options->params.data, FORGE_SPLIT_TEST, options->params.seed, error);
   if (!dataset)
     return FALSE;
-  g_autoptr (ForgeEvaluation) evaluation = forge_evaluate (
-      model, dataset, options->params.threads, show_evaluation, view, error);
+  const ForgeEvaluateParams params = { .threads = options->params.threads };
+  g_autoptr (ForgeEvaluation) evaluation =
+      forge_evaluate (model, dataset, &params, show_evaluation, view, error);
   progress_clear (&view->progress);
   if (!evaluation)
     return FALSE;

@@ -147,6 +147,13 @@ static int
 run (const WatchOptions *options, double seconds)
 {
   g_autoptr (GError) error = NULL;
+  ForgePreprocess preprocess;
+  /* Held while the element uses it, so that it is read and judged once. */
+  g_autoptr (ForgeModel) model = command_load_stated_model (
+      options->model ? options->model : FORGE_MODEL_EMBEDDED,
+      &options->preprocess, &preprocess);
+  if (!model)
+    return COMMAND_FAILED;
   WatchPipeline *pipeline = watch_pipeline_new (options, &error);
   if (!pipeline)
     return command_error ("%s", error->message);
@@ -198,8 +205,9 @@ cmd_watch (int argc, char **argv)
         NULL, "FILE|URI|/dev/videoN..." },
     { NULL },
   };
-  int status = command_parse (
-      "watch", "Classify a video and show the result", entries, &argc, &argv);
+  int status = command_parse_with_group ("watch",
+      "Classify a video and show the result", entries,
+      preprocess_options_group (&options.preprocess), &argc, &argv);
   if (status >= 0)
     return status;
   if (!options.sources)
@@ -210,5 +218,6 @@ cmd_watch (int argc, char **argv)
   g_free (options.model);
   g_free (options.out_video);
   g_free (options.out_picture);
+  preprocess_options_clear (&options.preprocess);
   return status;
 }

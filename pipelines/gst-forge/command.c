@@ -14,6 +14,14 @@ int
 command_parse (const char *name, const char *description,
     const GOptionEntry *entries, int *argc, char ***argv)
 {
+  return command_parse_with_group (
+      name, description, entries, NULL, argc, argv);
+}
+
+int
+command_parse_with_group (const char *name, const char *description,
+    const GOptionEntry *entries, GOptionGroup *group, int *argc, char ***argv)
+{
   g_autofree char *program = g_strdup_printf ("gst-forge %s", name);
   g_set_prgname (program);
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -27,6 +35,8 @@ command_parse (const char *name, const char *description,
   };
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_main_entries (context, common, NULL);
+  if (group)
+    g_option_context_add_group (context, group);
   g_autoptr (GError) error = NULL;
   if (!g_option_context_parse (context, argc, argv, &error))
     return command_usage_error (name, "%s", error->message);
@@ -34,7 +44,7 @@ command_parse (const char *name, const char *description,
     return command_usage_error (name, "unexpected argument '%s'", (*argv)[1]);
   if (!help)
     return -1;
-  g_autofree char *text = g_option_context_get_help (context, TRUE, NULL);
+  g_autofree char *text = g_option_context_get_help (context, FALSE, NULL);
   fputs (text, stdout);
   return COMMAND_OK;
 }
@@ -85,17 +95,28 @@ command_check_ranges (
 ForgeModel *
 command_load_model (const char *path)
 {
+  const PreprocessOptions nothing = { 0 };
+  ForgePreprocess preprocess;
+  return command_load_stated_model (path, &nothing, &preprocess);
+}
+
+ForgeModel *
+command_load_stated_model (const char *path, const PreprocessOptions *options,
+    ForgePreprocess *preprocess)
+{
+  const ForgeStatedPreprocess stated = preprocess_options_get (options);
   g_autoptr (GError) error = NULL;
-  ForgeModel *model = forge_model_load (path, &error);
-  if (!model) {
+  g_autofree char *assumptions = NULL;
+  g_autoptr (ForgeModel) model = forge_model_load (path, &error);
+  if (!model || !forge_model_state_preprocess (
+                    model, &stated, preprocess, &assumptions, &error)) {
     command_error ("%s", error->message);
     return NULL;
   }
-  const char *assumptions = forge_model_get_assumptions (model);
   if (assumptions)
     fprintf (stderr,
         "gst-forge: note: %s does not say how pictures become its input; "
         "assumed: %s\n",
         path, assumptions);
-  return model;
+  return g_steal_pointer (&model);
 }

@@ -4,7 +4,7 @@
  * subcommand `x` is cmd-x.c with cmd_x() and a line in commands.def. */
 #pragma once
 
-#include "forge/model.h"
+#include "preprocess-options.h"
 
 #define COMMAND_OK 0
 #define COMMAND_BELOW_FLOOR 1 /* a class F1 is under the floor */
@@ -28,6 +28,10 @@
  */
 int command_parse (const char *name, const char *description,
     const GOptionEntry *entries, int *argc, char ***argv);
+/* The same with a group of options that several subcommands share; takes
+ * @group. */
+int command_parse_with_group (const char *name, const char *description,
+    const GOptionEntry *entries, GOptionGroup *group, int *argc, char ***argv);
 
 /* Prints "gst-forge: <text>" and where help is. Returns COMMAND_USAGE. */
 int command_usage_error (const char *name, const char *format, ...)
@@ -54,3 +58,7 @@ int command_check_ranges (
 /* The model file or "embedded", after a note on what had to be assumed about
  * it; NULL after a message. */
 ForgeModel *command_load_model (const char *path);
+/* The same where the user may have stated what the file does not say:
+ * @preprocess is then the model's with that in it. */
+ForgeModel *command_load_stated_model (const char *path,
+    const PreprocessOptions *options, ForgePreprocess *preprocess);

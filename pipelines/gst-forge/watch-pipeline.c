@@ -144,6 +144,26 @@ keep_frame (GstAppSink *sink, gpointer user_data)
 }
 
 static void
+state_preprocess (GstElement *forge, const PreprocessOptions *options)
+{
+  const struct {
+    const char *property, *text;
+  } rows[] = {
+    { "input-scale", options->scale },
+    { "input-mean", options->mean },
+    { "input-std", options->std },
+    { "input-order", options->order },
+    { "input-layout", options->layout },
+    { "resize-policy", options->resize },
+    { "resize-filter", options->filter },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    if (rows[i].text)
+      gst_util_set_object_arg (
+          G_OBJECT (forge), rows[i].property, rows[i].text);
+}
+
+static void
 connect (WatchPipeline *watch, const WatchOptions *options)
 {
   GstBin *bin = GST_BIN (watch->pipeline);
@@ -157,6 +177,7 @@ connect (WatchPipeline *watch, const WatchOptions *options)
     g_object_set (forge, "drift-window", options->drift_window, NULL);
   if (options->drift_threshold >= 0)
     g_object_set (forge, "drift-threshold", options->drift_threshold, NULL);
+  state_preprocess (forge, &options->preprocess);
   if (file)
     g_object_set (file, "location", options->out_video, NULL);
   g_signal_connect (frames, "new-sample", G_CALLBACK (keep_frame), watch);

@@ -6,6 +6,8 @@
 
 #include <gst/gst.h>
 
+#include "preprocess-options.h"
+
 typedef struct {
   char **sources;         /* files, URIs or /dev/videoN; at least one */
   char *model;            /* NULL = embedded */
@@ -15,6 +17,7 @@ typedef struct {
   double darken_after_s;  /* < 0 = never */
   int drift_window;       /* 0 = the element's default */
   double drift_threshold; /* < 0 = the element's default */
+  PreprocessOptions preprocess;
 } WatchOptions;
 
 typedef struct _WatchPipeline WatchPipeline;

@@ -55,6 +55,14 @@ missing_model_is_not_found (void)
 }
 
 static void
+stated_input_that_does_not_fit_is_a_settings_error (void)
+{
+  g_autoptr (GstElement) element = fixture_element ("input-scale", "1", NULL);
+  expect_load_error (
+      element, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, "scale");
+}
+
+static void
 truncated_model_is_a_format_error (void)
 {
   g_autofree char *bytes = NULL;
@@ -182,6 +190,7 @@ main (int argc, char **argv)
   fixture_init (&argc, &argv);
 #define ADD(test) g_test_add_func ("/forgeclassify/" #test, test)
   ADD (missing_model_is_not_found);
+  ADD (stated_input_that_does_not_fit_is_a_settings_error);
   ADD (truncated_model_is_a_format_error);
   ADD (foreign_files_are_format_errors);
   ADD (folder_is_not_a_model);

@@ -17,6 +17,16 @@ static const struct {
   { "labels-file", "gchararray", "", "", "a.txt", "Path", FALSE },
   { "labels", "gchararray", "", "", "one", "labels", FALSE },
   { "threads", "gint", "0", "0", "3", "threads", FALSE },
+  { "input-scale", "gchararray", "", "", "1", "one number", FALSE },
+  { "input-mean", "gchararray", "", "", "1,2,3", "input-scale", FALSE },
+  { "input-std", "gchararray", "", "", "2", "input-scale", FALSE },
+  { "input-order", "GstForgeInputOrder", "model", "", "bgr", "no unit", FALSE },
+  { "input-layout", "GstForgeInputLayout", "model", "", "nhwc", "no unit",
+      FALSE },
+  { "resize-policy", "GstForgeResizePolicy", "model", "", "centre-crop",
+      "no unit", FALSE },
+  { "resize-filter", "GstForgeResizeFilter", "model", "", "nearest", "no unit",
+      FALSE },
   { "top-k", "guint", "5", "1", "2", "Number", TRUE },
   { "threshold", "gfloat", "0", "0", "0.5", "fraction", TRUE },
   { "inference-interval", "guint", "1", "1", "4", "frames", TRUE },
@@ -156,7 +166,8 @@ static void
 loading_properties_stay_while_ready (void)
 {
   static const char *const names[] = { "model-file", "labels-file", "labels",
-    "threads" };
+    "threads", "input-scale", "input-mean", "input-std", "input-order",
+    "input-layout", "resize-policy", "resize-filter" };
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autoptr (Fixture) fixture = fixture_new (fixture_plain_element ());
     g_autofree char *before = serialise (fixture->element, names[i]);

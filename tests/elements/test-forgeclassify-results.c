@@ -361,6 +361,16 @@ threads_do_not_change_the_result (void)
     g_assert_cmpfloat (one[c], ==, all[c]);
 }
 
+static void
+stated_input_wins_over_the_models (void)
+{
+  g_autoptr (Fixture) fixture =
+      start (fixture_element ("input-order", 2 /* bgr */, NULL));
+  g_autoptr (GstBuffer) out = NULL;
+  const GstStructure *result = fixture_push_colour (fixture, RED, &out);
+  g_assert_cmpstr (result_string (result, "label"), ==, "blue");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -380,6 +390,7 @@ main (int argc, char **argv)
   ADD (cached_results_never_feed_the_monitor);
   ADD (drift_window_of_zero_watches_nothing);
   ADD (built_in_model_needs_no_file);
+  ADD (stated_input_wins_over_the_models);
   ADD (threads_do_not_change_the_result);
   return fixture_run ();
 }

@@ -112,6 +112,51 @@ run_gives_the_bits_that_classify_gives (void)
   g_assert_cmpfloat (found[0], ==, found[1]); /* black: no preference */
 }
 
+/* In 0..1, which is what is assumed, red is nearest to the grey of -1..1. */
+static void
+stated_preprocessing_wins_and_is_not_noted (void)
+{
+  static const struct {
+    const char *options, *top, *noted, *not_noted;
+  } rows[] = {
+    { "", "class 2", "values scaled to 0..1", "xyz" },
+    { "--input-scale 1 --input-mean 127.5 --input-std 127.5,127.5,127.5",
+        "class 3", "colour order RGB", "values" },
+    { "--input-mean .5 --input-std .5 --input-order bgr", "class 1", "resized",
+        "colour" },
+    { "--input-mean .5 --input-std .5 --input-order rgb --input-layout nchw"
+      " --resize stretch --filter nearest",
+        "class 3", "", "note" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_auto (CommandResult) result =
+        command_run ("classify shades.onnx red.png -k 1 %s", rows[i].options);
+    command_assert_status (&result, 0);
+    g_assert_nonnull (strstr (result.out, rows[i].top));
+    g_assert_nonnull (strstr (result.err, rows[i].noted));
+    g_assert_null (strstr (result.err, rows[i].not_noted));
+  }
+}
+
+static void
+wrong_statements_are_refused (void)
+{
+  static const struct {
+    const char *line, *word;
+  } rows[] = {
+    { "classify shades.onnx red.png --input-mean 1,2", "1,2" },
+    { "classify shades.onnx red.png --input-layout nhwc", "nhwc" },
+    { "classify colours.onnx red.png --input-scale 1", "uint8" },
+    { "evaluate shades.onnx --data . --resize cover", "cover" },
+    { "watch none.webm --input-order gbr", "gbr" },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_auto (CommandResult) result = command_run ("%s", rows[i].line);
+    command_assert_status (&result, 3);
+    g_assert_nonnull (strstr (result.err, rows[i].word));
+  }
+}
+
 static void
 wrong_usage_exits_with_2 (void)
 {
@@ -149,6 +194,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   command_enter_folder ();
   toy_write_colour_model ("colours.onnx");
+  toy_write_shade_model ("shades.onnx");
   toy_write_arithmetic_model ("arithmetic.onnx");
   for (int c = 0; c < 3; c++) {
     g_autofree char *path = g_strconcat (toy_colours[c], ".png", NULL);
@@ -158,6 +204,8 @@ main (int argc, char **argv)
   ADD (classify_gives_the_probabilities_of_the_library);
   ADD (classify_goes_on_after_a_bad_file);
   ADD (run_gives_the_bits_that_classify_gives);
+  ADD (stated_preprocessing_wins_and_is_not_noted);
+  ADD (wrong_statements_are_refused);
   ADD (wrong_usage_exits_with_2);
   ADD (models_that_do_not_classify_are_refused);
   int status = g_test_run ();

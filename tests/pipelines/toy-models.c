@@ -13,6 +13,7 @@
 
 #define SIDE 8
 #define N_CLASSES 3
+#define N_SHADES 4
 #define N_FEATURES (SIDE * SIDE * 3)
 
 const char *const toy_colours[] = { "blue", "green", "red", NULL };
@@ -20,6 +21,14 @@ const unsigned char toy_colour_rgb[3][3] = {
   { 20, 30, 220 },
   { 25, 210, 40 },
   { 230, 20, 30 },
+};
+
+const char *const toy_shades[] = { "black", "blue", "grey", "red", NULL };
+const unsigned char toy_shade_rgb[N_SHADES][3] = {
+  { 15, 15, 15 },
+  { 20, 30, 220 },
+  { 120, 120, 120 },
+  { 220, 20, 30 },
 };
 
 static ForgeValue *
@@ -125,6 +134,49 @@ toy_write_arithmetic_model (const char *path)
   forge_graph_add_output (
       graph, add_node (graph, "Mul", NULL, "product", a, b, NULL));
   write_graph (graph, path);
+}
+
+/* |x - p|^2 = |x|^2 - 2 p x + |p|^2: a linear layer knows which is least. */
+void
+toy_write_shade_model (const char *path)
+{
+  ForgeGraph *graph = forge_graph_new ("shades");
+  graph->opset = 13;
+  ForgeShape in_shape = forge_shape (4, -1, 3, SIDE, SIDE);
+  ForgeShape shape = forge_shape (2, 3, N_SHADES);
+  ForgeShape bias_shape = forge_shape (1, N_SHADES);
+  float weights[3 * N_SHADES], bias[N_SHADES] = { 0 };
+  for (int k = 0; k < N_SHADES; k++)
+    for (int c = 0; c < 3; c++) {
+      float value = (float) toy_shade_rgb[k][c] / 127.5f - 1;
+      weights[c * N_SHADES + k] = 8 * value;
+      bias[k] -= 4 * value * value;
+    }
+  ForgeValue *x =
+      forge_graph_add_input (graph, "image", FORGE_FLOAT32, &in_shape);
+  x = add_node (graph, "GlobalAveragePool", NULL, "mean", x, NULL, NULL);
+  x = add_node (graph, "Flatten", NULL, "flat", x, NULL, NULL);
+  x = add_node (graph, "Gemm", NULL, "logits", x,
+      add_floats (graph, "weights", &shape, weights),
+      add_floats (graph, "bias", &bias_shape, bias));
+  ForgeAttrs *softmax = forge_attrs_new ();
+  forge_attrs_set_int (softmax, "axis", -1);
+  x = add_node (graph, "Softmax", softmax, "probabilities", x, NULL, NULL);
+  forge_graph_add_output (graph, x);
+  write_graph (graph, path);
+}
+
+void
+toy_write_shade_folders (const char *root, int n_each)
+{
+  for (int k = 0; k < N_SHADES; k++) {
+    g_autofree char *folder = g_build_filename (root, toy_shades[k], NULL);
+    g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+    for (int i = 0; i < n_each; i++) {
+      g_autofree char *path = g_strdup_printf ("%s/%03d.png", folder, i);
+      toy_write_picture (path, 16, 16, toy_shade_rgb[k], k * 100 + i);
+    }
+  }
 }
 
 void

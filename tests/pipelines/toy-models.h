@@ -15,6 +15,15 @@ void toy_write_colour_model (const char *path);
 /* Writes an ONNX model: float32 [N, 4] a, b -> sum, product. */
 void toy_write_arithmetic_model (const char *path);
 
+/* Writes an ONNX model: float32 [N, 3, 8, 8] RGB in -1..1 -> probabilities of
+ * the four shades below, which is the nearest to the mean colour. The file
+ * says nothing of that. */
+void toy_write_shade_model (const char *path);
+extern const char *const toy_shades[]; /* "black", "blue", "grey", "red" */
+extern const unsigned char toy_shade_rgb[4][3];
+/* Writes root/<shade>/<n>.png. */
+void toy_write_shade_folders (const char *root, int n_each);
+
 /* Writes a PNG of one colour, a little noise from @seed on it. */
 void toy_write_picture (const char *path, int width, int height,
     const unsigned char rgb[3], unsigned seed);

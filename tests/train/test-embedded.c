@@ -62,7 +62,7 @@ embedded_model_is_as_good_as_it_says (void)
   g_autoptr (ForgeModel) model = load ();
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeEvaluation) evaluation =
-      forge_evaluate (model, dataset, 0, NULL, NULL, &error);
+      forge_evaluate (model, dataset, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (evaluation->n_items, ==, 10000);
   g_assert_cmpfloat (evaluation->accuracy, >=, 0.75);

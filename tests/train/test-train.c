@@ -112,7 +112,7 @@ evaluate (const Run *run, ForgeSplit split)
       forge_dataset_open (run->data, split, run->params.seed, &error);
   g_assert_no_error (error);
   ForgeEvaluation *evaluation =
-      forge_evaluate (model, dataset, 2, NULL, NULL, &error);
+      forge_evaluate (model, dataset, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
   return evaluation;
 }
@@ -409,14 +409,14 @@ evaluation_skips_damaged_pictures (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeDataset) broken =
       forge_dataset_open (test, FORGE_SPLIT_TEST, 1, NULL);
-  g_assert_null (forge_evaluate (model, broken, 1, NULL, NULL, &error));
+  g_assert_null (forge_evaluate (model, broken, NULL, NULL, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
   g_assert_nonnull (strstr (error->message, "1.png"));
   fixture_write_png (test, "test/dark/2.png", pixels, 40, 20);
   g_autoptr (ForgeDataset) half =
       forge_dataset_open (test, FORGE_SPLIT_TEST, 1, NULL);
   g_autoptr (ForgeEvaluation) evaluation =
-      forge_evaluate (model, half, 1, NULL, NULL, NULL);
+      forge_evaluate (model, half, NULL, NULL, NULL, NULL);
   g_assert_nonnull (evaluation);
   g_assert_cmpuint (evaluation->n_items, ==, 1);
   g_assert_cmpuint (evaluation->n_skipped, ==, 1);
@@ -439,12 +439,12 @@ evaluation_can_be_stopped_and_checks_the_classes (void)
   g_autoptr (ForgeDataset) other =
       forge_dataset_open (three, FORGE_SPLIT_TRAIN, 1, NULL);
   g_autoptr (GError) error = NULL;
-  g_assert_null (forge_evaluate (model, other, 1, NULL, NULL, &error));
+  g_assert_null (forge_evaluate (model, other, NULL, NULL, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT);
   g_clear_error (&error);
   g_autoptr (ForgeDataset) train =
       forge_dataset_open (run.data, FORGE_SPLIT_TRAIN, 1, NULL);
-  g_assert_null (forge_evaluate (model, train, 1, stop, NULL, &error));
+  g_assert_null (forge_evaluate (model, train, NULL, stop, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED);
   run_clear (&run);
 }
