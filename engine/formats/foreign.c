@@ -21,8 +21,6 @@ typedef struct {
 
 static const Magic magics[] = {
   { 0, 8, "\x89HDF\r\n\x1a\n", { "a Keras HDF5 file", TO_ONNX_KERAS } },
-  { 4, 4, "TFL3",
-      { "a TensorFlow Lite model", "convert it with tflite2onnx" } },
   { 4, 4, "ORTM",
       { "an ONNX Runtime .ort model", "use the ONNX file it was made from" } },
   { 0, 2, "\x1f\x8b", { "a gzip archive", "unpack it first" } },

@@ -161,12 +161,16 @@ static gboolean
 ends_in_probabilities (const ForgeGraph *graph)
 {
   static const char *const looked_through[] = { "Identity", "Reshape",
-    "Flatten", "Squeeze", "Unsqueeze", NULL };
+    "Flatten", "Squeeze", "Unsqueeze", "DequantizeLinear", "TfliteTable",
+    NULL };
   const ForgeValue *value = graph->outputs->pdata[0];
   while (value && value->producer) {
     const ForgeNode *node = value->producer;
+    const char *function = forge_attrs_string (node->attrs, "function", "");
     if (strcmp (node->op->type, "Softmax") == 0 ||
-        strcmp (node->op->type, "Sigmoid") == 0)
+        strcmp (node->op->type, "TfliteSoftmax") == 0 ||
+        strcmp (node->op->type, "Sigmoid") == 0 ||
+        strcmp (function, "LOGISTIC") == 0)
       return TRUE;
     if (!g_strv_contains (looked_through, node->op->type))
       return FALSE;

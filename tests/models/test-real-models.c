@@ -78,7 +78,6 @@ models_with_foreign_operators_are_refused (void)
     { "onnx/refuse/qonnx_custom_ops.onnx", "BipolarQuant (domain " },
     { "onnx/refuse/convinteger_s8.onnx",
         "is int8; ConvInteger is supported with uint8" },
-    { "tflite/mlperf_resnet8_cifar10_float.tflite", "TensorFlow Lite" },
     { "labels", "a folder" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
