@@ -10,10 +10,15 @@
 #include "command.h"
 #include "watch-pipeline.h"
 
+/* What is under way when the stream is told to end comes out in a second or
+ * two; a network source that never connected does not even see the request. */
+#define GRACE_S 10
+
 typedef struct {
   GMainLoop *loop;
-  GstElement *pipeline;
+  WatchPipeline *pipeline;
   guint n_labels, n_drifts;
+  guint on_grace; /* GSource; 0 = the stream was not told to end */
   gboolean failed;
 } Watch;
 
@@ -71,15 +76,33 @@ print_drift (Watch *watch, const GstStructure *structure)
     watch->n_drifts++;
 }
 
+/* "gst-forge: clip.webm: Resource not found." */
+static void
+print_trouble (Watch *watch, GstMessage *message, const GError *error)
+{
+  const char *source =
+      watch_pipeline_find_source (watch->pipeline, GST_MESSAGE_SRC (message));
+  g_printerr ("gst-forge: %s%s%s\n", source ? source : "", source ? ": " : "",
+      error->message);
+}
+
+/* Only the first error tells the cause: what follows is its wake. */
 static void
 print_error (Watch *watch, GstMessage *message)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *debug = NULL;
-  gst_message_parse_error (message, &error, &debug);
-  g_printerr (
-      "gst-forge: %s: %s\n", GST_MESSAGE_SRC_NAME (message), error->message);
+  gst_message_parse_error (message, &error, NULL);
+  if (!watch->failed)
+    print_trouble (watch, message, error);
   watch->failed = TRUE;
+}
+
+static void
+print_warning (Watch *watch, GstMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+  gst_message_parse_warning (message, &error, NULL);
+  print_trouble (watch, message, error);
 }
 
 static gboolean
@@ -90,6 +113,13 @@ handle_message (GstBus *bus, GstMessage *message, gpointer user_data)
   case GST_MESSAGE_ERROR:
     print_error (watch, message);
     g_main_loop_quit (watch->loop);
+    break;
+  case GST_MESSAGE_WARNING:
+    print_warning (watch, message);
+    break;
+  case GST_MESSAGE_LATENCY:
+    gst_bin_recalculate_latency (
+        GST_BIN (watch_pipeline_get_element (watch->pipeline)));
     break;
   case GST_MESSAGE_EOS:
     g_main_loop_quit (watch->loop);
@@ -106,40 +136,73 @@ handle_message (GstBus *bus, GstMessage *message, gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* The clip is only playable when the muxer has seen the end of the stream. */
+static gboolean
+give_up (gpointer user_data)
+{
+  Watch *watch = user_data;
+  g_printerr ("gst-forge: the stream does not end, stopped\n");
+  watch->failed = TRUE;
+  watch->on_grace = 0;
+  g_main_loop_quit (watch->loop);
+  return G_SOURCE_REMOVE;
+}
+
+/* The clip is only playable when the muxer has seen the end of the stream. A
+ * second Ctrl-C ends the program at once, as the handler is gone. */
 static gboolean
 end_stream (gpointer user_data)
 {
   Watch *watch = user_data;
-  gst_element_send_event (watch->pipeline, gst_event_new_eos ());
+  if (!watch->on_grace)
+    watch->on_grace = g_timeout_add_seconds (GRACE_S, give_up, watch);
+  watch_pipeline_end (watch->pipeline);
   return G_SOURCE_REMOVE;
 }
 
 static void
-play (Watch *watch, double seconds)
+remove_sources (const guint *sources, gsize n_sources)
 {
-  g_autoptr (GstBus) bus = gst_element_get_bus (watch->pipeline);
-  watch->loop = g_main_loop_new (NULL, FALSE);
-  guint on_message = gst_bus_add_watch (bus, handle_message, watch);
-  guint on_interrupt = g_unix_signal_add (SIGINT, end_stream, watch);
-  guint on_timeout =
-      seconds > 0 ? g_timeout_add ((guint) (seconds * 1000), end_stream, watch)
-                  : 0;
-  if (gst_element_set_state (watch->pipeline, GST_STATE_PLAYING) !=
-      GST_STATE_CHANGE_FAILURE)
-    g_main_loop_run (watch->loop);
-  else
-    watch->failed = TRUE;
+  for (gsize i = 0; i < n_sources; i++)
+    if (sources[i] && g_main_context_find_source_by_id (NULL, sources[i]))
+      g_source_remove (sources[i]);
+}
+
+/* What is on the bus when the loop has ended, or was never run. */
+static void
+drain_bus (Watch *watch, GstBus *bus)
+{
   GstMessage *message;
   while ((message = gst_bus_pop (bus))) {
     handle_message (bus, message, watch);
     gst_message_unref (message);
   }
-  gst_element_set_state (watch->pipeline, GST_STATE_NULL);
-  guint sources[] = { on_message, on_interrupt, on_timeout };
-  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
-    if (sources[i] && g_main_context_find_source_by_id (NULL, sources[i]))
-      g_source_remove (sources[i]);
+}
+
+static void
+play (Watch *watch, double seconds)
+{
+  GstElement *pipeline = watch_pipeline_get_element (watch->pipeline);
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  watch->loop = g_main_loop_new (NULL, FALSE);
+  const guint sources[] = {
+    gst_bus_add_watch (bus, handle_message, watch),
+    g_unix_signal_add (SIGINT, end_stream, watch),
+    g_unix_signal_add (SIGTERM, end_stream, watch),
+    seconds > 0 ? g_timeout_add ((guint) (seconds * 1000), end_stream, watch)
+                : 0,
+  };
+  gboolean started = gst_element_set_state (pipeline, GST_STATE_PLAYING) !=
+                     GST_STATE_CHANGE_FAILURE;
+  if (started)
+    g_main_loop_run (watch->loop);
+  drain_bus (watch, bus);
+  if (!started && !watch->failed) {
+    g_printerr ("gst-forge: the pipeline does not start\n");
+    watch->failed = TRUE;
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  remove_sources (sources, G_N_ELEMENTS (sources));
+  remove_sources (&watch->on_grace, 1);
   g_main_loop_unref (watch->loop);
 }
 
@@ -157,7 +220,7 @@ run (const WatchOptions *options, double seconds)
   WatchPipeline *pipeline = watch_pipeline_new (options, &error);
   if (!pipeline)
     return command_error ("%s", error->message);
-  Watch watch = { .pipeline = watch_pipeline_get_element (pipeline) };
+  Watch watch = { .pipeline = pipeline };
   play (&watch, seconds);
   if (!watch.failed && options->out_picture &&
       !watch_pipeline_write_picture (pipeline, &error)) {
@@ -176,10 +239,38 @@ run (const WatchOptions *options, double seconds)
   return watch.failed ? COMMAND_FAILED : COMMAND_OK;
 }
 
+/* -1 stands for an option that was not given. */
+static double
+set_or_zero (double value)
+{
+  return value == -1 ? 0 : value;
+}
+
+/* -1 when every number makes sense. The encoder takes up to 16383 pixels. */
+static int
+check_ranges (const WatchOptions *options, double seconds)
+{
+  const CommandRange ranges[] = {
+    { "--width", options->width, 16, 16382 },
+    { "--height", options->height, 16, 16382 },
+    { "--seconds", seconds, 0, 1e6 },
+    { "--darken-after", set_or_zero (options->darken_after_s), 0, 1e6 },
+    { "--drift-window", set_or_zero (options->drift_window), 0, 1e6 },
+    { "--drift-threshold", set_or_zero (options->drift_threshold), 0, 1 },
+  };
+  return command_check_ranges ("watch", ranges, G_N_ELEMENTS (ranges));
+}
+
 int
 cmd_watch (int argc, char **argv)
 {
-  WatchOptions options = { .darken_after_s = -1, .drift_threshold = -1 };
+  WatchOptions options = {
+    .width = 640,
+    .height = 360,
+    .darken_after_s = -1,
+    .drift_window = -1,
+    .drift_threshold = -1,
+  };
   double seconds = 0;
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model,
@@ -212,8 +303,11 @@ cmd_watch (int argc, char **argv)
     return status;
   if (!options.sources)
     return command_usage_error ("watch", "a file, URI or camera is missing");
-  gst_init (NULL, NULL);
-  status = run (&options, seconds);
+  status = check_ranges (&options, seconds);
+  if (status < 0) {
+    gst_init (NULL, NULL);
+    status = run (&options, seconds);
+  }
   g_strfreev (options.sources);
   g_free (options.model);
   g_free (options.out_video);

@@ -8,18 +8,17 @@
  *        tee. ! appsink            (frames for the picture)
  *
  * concat plays file after file on one time line; videobalance is the hand on
- * the light switch that shows what a drift alert looks like. */
+ * the light switch that shows what a drift alert looks like. Files and
+ * URIs are linked when their streams are known. */
 #include "watch-pipeline.h"
 
 #include <cairo.h>
 #include <gst/app/gstappsink.h>
 #include <gst/video/video.h>
 
-#define DEFAULT_WIDTH 640
-#define DEFAULT_HEIGHT 360
-
 struct _WatchPipeline {
   GstElement *pipeline;
+  char **sources; /* as the user wrote them; element "source<index>" */
   char *out_picture;
   guint64 darken_after_ns;
   gboolean started; /* of the streaming thread */
@@ -28,27 +27,15 @@ struct _WatchPipeline {
   GstSample *best_sample;
 };
 
-static void
-append_source (GString *text, const char *source)
+static gboolean
+is_camera (const char *source)
 {
-  g_autofree char *quoted = NULL;
-  if (g_str_has_prefix (source, "/dev/video")) {
-    quoted = g_strescape (source, NULL);
-    g_string_append_printf (text, " v4l2src device=\"%s\" ! decodebin", quoted);
-  } else {
-    g_autofree char *uri = gst_uri_is_valid (source)
-                               ? g_strdup (source)
-                               : gst_filename_to_uri (source, NULL);
-    quoted = g_strescape (uri ? uri : source, NULL);
-    g_string_append_printf (text, " uridecodebin uri=\"%s\"", quoted);
-  }
+  return g_str_has_prefix (source, "/dev/video");
 }
 
 static char *
 describe (const WatchOptions *options)
 {
-  int width = options->width ? options->width : DEFAULT_WIDTH;
-  int height = options->height ? options->height : DEFAULT_HEIGHT;
   gboolean several = options->sources[1] != NULL;
   GString *text = g_string_new (several ? "concat name=line ! " : "");
   g_string_append (text,
@@ -60,14 +47,17 @@ describe (const WatchOptions *options)
     g_string_append (text,
         " out. ! queue ! vp8enc deadline=1 cpu-used=8 threads=2"
         " target-bitrate=1500000 ! webmmux ! filesink name=file sync=false");
-  for (char **source = options->sources; *source; source++) {
-    append_source (text, *source);
+  for (guint i = 0; options->sources[i]; i++) {
     g_string_append_printf (text,
-        " ! queue ! videoconvert ! videoscale add-borders=true ! videorate"
+        is_camera (options->sources[i]) ? " v4l2src name=source%u ! decodebin !"
+                                        : " uridecodebin name=source%u",
+        i);
+    g_string_append_printf (text,
+        " videoconvert name=scale%u ! videoscale add-borders=true ! videorate"
         " ! video/x-raw,format=I420,width=%d,height=%d,framerate=30/1,"
         "pixel-aspect-ratio=1/1,colorimetry=bt709,chroma-site=mpeg2,"
-        "interlace-mode=progressive ! %s",
-        width, height, several ? "line." : "light.");
+        "interlace-mode=progressive ! queue ! %s",
+        i, options->width, options->height, several ? "line." : "light.");
   }
   return g_string_free (text, FALSE);
 }
@@ -143,6 +133,47 @@ keep_frame (GstAppSink *sink, gpointer user_data)
   return GST_FLOW_OK;
 }
 
+/* The first stream that is video; the others stay unlinked. */
+static void
+link_video (GstElement *decoder, GstPad *pad, gpointer scaler)
+{
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (scaler, "sink");
+  if (!gst_pad_is_linked (sink))
+    gst_pad_link (pad, sink);
+}
+
+/* All streams of a source are known and none of them was video. The demuxer's
+ * own complaint, which follows, would not say why. */
+static void
+expect_video (GstElement *decoder, gpointer scaler)
+{
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (scaler, "sink");
+  if (!gst_pad_is_linked (sink))
+    GST_ELEMENT_ERROR (
+        decoder, STREAM, WRONG_TYPE, ("there is no video in it"), (NULL));
+}
+
+/* Set as properties rather than written into the pipeline's text, where some
+ * characters of a name would mean something. */
+static void
+connect_source (GstBin *bin, const char *source, guint i)
+{
+  g_autofree char *name = g_strdup_printf ("source%u", i);
+  g_autofree char *scale_name = g_strdup_printf ("scale%u", i);
+  g_autoptr (GstElement) element = gst_bin_get_by_name (bin, name);
+  g_autoptr (GstElement) scaler = gst_bin_get_by_name (bin, scale_name);
+  if (is_camera (source)) {
+    g_object_set (element, "device", source, NULL);
+    return;
+  }
+  g_autofree char *uri = gst_uri_is_valid (source)
+                             ? g_strdup (source)
+                             : gst_filename_to_uri (source, NULL);
+  g_object_set (element, "uri", uri, NULL);
+  g_signal_connect (element, "pad-added", G_CALLBACK (link_video), scaler);
+  g_signal_connect (element, "no-more-pads", G_CALLBACK (expect_video), scaler);
+}
+
 static void
 state_preprocess (GstElement *forge, const PreprocessOptions *options)
 {
@@ -173,7 +204,7 @@ connect (WatchPipeline *watch, const WatchOptions *options)
   g_autoptr (GstElement) file = gst_bin_get_by_name (bin, "file");
   if (options->model)
     g_object_set (forge, "model-file", options->model, NULL);
-  if (options->drift_window > 0)
+  if (options->drift_window >= 0)
     g_object_set (forge, "drift-window", options->drift_window, NULL);
   if (options->drift_threshold >= 0)
     g_object_set (forge, "drift-threshold", options->drift_threshold, NULL);
@@ -184,6 +215,8 @@ connect (WatchPipeline *watch, const WatchOptions *options)
   g_autoptr (GstPad) pad = gst_element_get_static_pad (light, "sink");
   gst_pad_add_probe (
       pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, one_stream_probe, watch, NULL);
+  for (guint i = 0; watch->sources[i]; i++)
+    connect_source (bin, watch->sources[i], i);
   if (options->darken_after_s < 0)
     return;
   watch->darken_after_ns =
@@ -191,9 +224,24 @@ connect (WatchPipeline *watch, const WatchOptions *options)
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, darken_probe, watch, NULL);
 }
 
+/* Run from the build folder, the command knows no plugin path. */
+static gboolean
+check_plugin (GError **error)
+{
+  g_autoptr (GstElementFactory) factory =
+      gst_element_factory_find ("forgeclassify");
+  if (!factory)
+    g_set_error_literal (error, GST_CORE_ERROR, GST_CORE_ERROR_MISSING_PLUGIN,
+        "GStreamer does not find the element forgeclassify: run this inside "
+        "`meson devenv -C build`, or set GST_PLUGIN_PATH to build/plugin");
+  return factory != NULL;
+}
+
 WatchPipeline *
 watch_pipeline_new (const WatchOptions *options, GError **error)
 {
+  if (!check_plugin (error))
+    return NULL;
   g_autofree char *text = describe (options);
   GstElement *pipeline =
       gst_parse_launch_full (text, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error);
@@ -201,6 +249,7 @@ watch_pipeline_new (const WatchOptions *options, GError **error)
     return NULL;
   WatchPipeline *watch = g_new0 (WatchPipeline, 1);
   watch->pipeline = pipeline;
+  watch->sources = g_strdupv (options->sources);
   watch->out_picture = g_strdup (options->out_picture);
   watch->best_confidence = -1;
   g_mutex_init (&watch->lock);
@@ -217,6 +266,7 @@ watch_pipeline_free (WatchPipeline *watch)
   gst_object_unref (watch->pipeline);
   g_clear_pointer (&watch->best_sample, gst_sample_unref);
   g_mutex_clear (&watch->lock);
+  g_strfreev (watch->sources);
   g_free (watch->out_picture);
   g_free (watch);
 }
@@ -225,6 +275,32 @@ GstElement *
 watch_pipeline_get_element (WatchPipeline *watch)
 {
   return watch->pipeline;
+}
+
+/* Behind the sources, because not every source listens: a demuxer may have
+ * read far ahead, a network source may still be connecting. */
+void
+watch_pipeline_end (WatchPipeline *watch)
+{
+  g_autoptr (GstElement) light =
+      gst_bin_get_by_name (GST_BIN (watch->pipeline), "light");
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (light, "sink");
+  gst_pad_send_event (pad, gst_event_new_eos ());
+}
+
+const char *
+watch_pipeline_find_source (WatchPipeline *watch, GstObject *object)
+{
+  const char *source = NULL;
+  for (guint i = 0; watch->sources[i] && !source; i++) {
+    g_autofree char *name = g_strdup_printf ("source%u", i);
+    g_autoptr (GstElement) element =
+        gst_bin_get_by_name (GST_BIN (watch->pipeline), name);
+    if (object == GST_OBJECT (element) ||
+        gst_object_has_as_ancestor (object, GST_OBJECT (element)))
+      source = watch->sources[i];
+  }
+  return source;
 }
 
 static cairo_status_t
