@@ -113,7 +113,9 @@ main (int argc, char **argv)
     { "onnx/resnet20_cifar10_bnfolded_qoperator_u8s8.onnx", 2000, 91.9, TRUE,
         0.2 },
     { "tflite/mlperf_resnet8_cifar10_float.tflite", 1000, 88.1, FALSE, 0 },
-    { "tflite/mlperf_resnet8_cifar10_int8.tflite", 1000, 87.7, FALSE, 0 },
+    /* Of the reference kernels; optimised ones, which round otherwise, were
+     * measured at 87.7 %. */
+    { "tflite/mlperf_resnet8_cifar10_int8.tflite", 1000, 88.0, FALSE, 0 },
   };
   g_test_init (&argc, &argv, NULL);
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
