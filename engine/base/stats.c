@@ -5,6 +5,7 @@
  * Fan's type 7, the default of NumPy and R. */
 #include "forge/stats.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 void
@@ -57,4 +58,29 @@ forge_latency_quantile (const ForgeLatency *latency, double q)
   for (size_t i = 0; i < n_values; i++)
     values[i] = (double) latency->values_ns[i];
   return forge_quantile (values, n_values, q);
+}
+
+static double
+log_factorial (double n)
+{
+  int sign;
+  return lgamma_r (n + 1, &sign);
+}
+
+/* The longer tail is one less the shorter, which loses nothing: it is over a
+ * half wherever the terms of the shorter one are small. */
+double
+forge_binomial_tail (uint64_t n, uint64_t k, double p)
+{
+  g_return_val_if_fail (p > 0 && p < 1, 0);
+  if (k == 0)
+    return 1;
+  gboolean upper = (double) k > (double) n * p;
+  double sum = 0;
+  for (uint64_t i = upper ? k : 0; i < (upper ? n + 1 : k); i++) {
+    double hits = (double) i, misses = (double) (n - i);
+    sum += exp (log_factorial ((double) n) - log_factorial (hits) -
+                log_factorial (misses) + hits * log (p) + misses * log1p (-p));
+  }
+  return CLAMP (upper ? sum : 1 - sum, 0, 1);
 }

@@ -34,5 +34,7 @@ void forge_latency_add (ForgeLatency *latency, uint64_t value_ns);
 double forge_latency_quantile (const ForgeLatency *latency, double q);
 /* The same of any array, which is sorted in place. */
 double forge_quantile (double *values, size_t n_values, double q);
+/* P (X >= @k) for X binomial (@n, @p), 0 < @p < 1, summed term by term. */
+double forge_binomial_tail (uint64_t n, uint64_t k, double p);
 
 G_END_DECLS

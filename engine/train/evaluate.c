@@ -123,20 +123,44 @@ run_rounds (Job *job, int threads, ForgeProgressFunc progress,
   return TRUE;
 }
 
-static ForgeEvaluation *
-sum_up (Job *job, double seconds, GError **error)
+static gboolean
+check_seen (const Job *job, GError **error)
 {
-  guint n_items = job->n_items;
-  ForgeEvaluation *evaluation =
-      forge_evaluation_new_from_scores (forge_dataset_get_labels (job->dataset),
-          forge_dataset_get_n_classes (job->dataset), job->scores, n_items);
-  evaluation->seconds = seconds;
-  if (evaluation->n_items > 0)
-    return evaluation;
-  forge_evaluation_free (evaluation);
+  for (guint i = 0; i < job->n_items; i++)
+    if (job->scores[i].seen)
+      return TRUE;
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
-      "none of %u pictures could be read: %s", n_items, job->error->message);
-  return NULL;
+      "none of %u pictures could be read: %s", job->n_items,
+      job->error ? job->error->message : "there are none");
+  return FALSE;
+}
+
+ForgeScore *
+forge_evaluate_scores (ForgeModel *model, ForgeDataset *dataset,
+    const ForgeEvaluateParams *params, guint *n_scores,
+    ForgeProgressFunc progress, gpointer user_data, GError **error)
+{
+  int threads = forge_pool_threads (params->threads);
+  guint n_items = forge_dataset_get_n_items (dataset);
+  if (params->n_most > 0)
+    n_items = MIN (n_items, params->n_most);
+  Job job = { .dataset = dataset,
+    .n_items = n_items,
+    .scores = g_new0 (ForgeScore, (gsize) n_items + 1),
+    .classifiers =
+        g_async_queue_new_full ((GDestroyNotify) forge_classifier_free) };
+  g_mutex_init (&job.lock);
+  gboolean done =
+      make_classifiers (&job, model, threads, params->preprocess, error) &&
+      run_rounds (&job, threads, progress, user_data, error) &&
+      check_seen (&job, error);
+  g_mutex_clear (&job.lock);
+  g_clear_error (&job.error);
+  g_async_queue_unref (job.classifiers);
+  if (!done)
+    g_clear_pointer (&job.scores, g_free);
+  *n_scores = n_items;
+  return job.scores;
 }
 
 ForgeEvaluation *
@@ -146,27 +170,15 @@ forge_evaluate (ForgeModel *model, ForgeDataset *dataset,
 {
   g_return_val_if_fail (model && dataset, NULL);
   const ForgeEvaluateParams defaults = { 0 };
-  if (!params)
-    params = &defaults;
-  int threads = forge_pool_threads (params->threads);
-  guint n_items = forge_dataset_get_n_items (dataset);
-  if (params->n_most > 0)
-    n_items = MIN (n_items, params->n_most);
-  Job job = { .dataset = dataset,
-    .n_items = n_items,
-    .scores = g_new0 (ForgeScore, n_items),
-    .classifiers =
-        g_async_queue_new_full ((GDestroyNotify) forge_classifier_free) };
-  g_mutex_init (&job.lock);
   gint64 start_us = g_get_monotonic_time ();
-  ForgeEvaluation *evaluation = NULL;
-  if (make_classifiers (&job, model, threads, params->preprocess, error) &&
-      run_rounds (&job, threads, progress, user_data, error))
-    evaluation = sum_up (
-        &job, (double) (g_get_monotonic_time () - start_us) / 1e6, error);
-  g_mutex_clear (&job.lock);
-  g_clear_error (&job.error);
-  g_async_queue_unref (job.classifiers);
-  g_free (job.scores);
+  guint n_scores;
+  g_autofree ForgeScore *scores = forge_evaluate_scores (model, dataset,
+      params ? params : &defaults, &n_scores, progress, user_data, error);
+  if (!scores)
+    return NULL;
+  ForgeEvaluation *evaluation =
+      forge_evaluation_new_from_scores (forge_dataset_get_labels (dataset),
+          forge_dataset_get_n_classes (dataset), scores, n_scores);
+  evaluation->seconds = (double) (g_get_monotonic_time () - start_us) / 1e6;
   return evaluation;
 }

@@ -17,5 +17,9 @@ typedef struct {
 /* @probabilities: float32 [n_classes]. Ties go to the lower class. */
 void forge_score (ForgeScore *score, const float *probabilities,
     guint n_classes, uint32_t truth);
+/* As forge_evaluate(), one score a picture. (transfer full): [@n_scores] */
+ForgeScore *forge_evaluate_scores (ForgeModel *model, ForgeDataset *dataset,
+    const ForgeEvaluateParams *params, guint *n_scores,
+    ForgeProgressFunc progress, gpointer user_data, GError **error);
 ForgeEvaluation *forge_evaluation_new_from_scores (const char *const *labels,
     guint n_classes, const ForgeScore *scores, size_t n_scores);

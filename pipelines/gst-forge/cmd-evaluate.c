@@ -4,8 +4,6 @@
  * each class, precision, recall, F1 and support. A class whose F1 is under
  * the floor is named, and the exit status is 1, so that a script can refuse
  * such a model. */
-#include <string.h>
-
 #include "command.h"
 #include "evaluation-report.h"
 #include "progress.h"
@@ -19,19 +17,6 @@ typedef struct {
   gint64 seed;
   const PreprocessOptions *preprocess;
 } EvaluateOptions;
-
-static const char *const split_names[] = { "train", "validation", "test" };
-
-static gboolean
-parse_split (const char *name, ForgeSplit *split)
-{
-  for (guint i = 0; i < G_N_ELEMENTS (split_names); i++)
-    if (strcmp (split_names[i], name) == 0) {
-      *split = (ForgeSplit) i;
-      return TRUE;
-    }
-  return FALSE;
-}
 
 static gboolean
 show_progress (uint64_t done, uint64_t total, gpointer user_data)
@@ -116,7 +101,7 @@ check_and_evaluate (
   if (!options->data)
     return command_usage_error ("evaluate", "--data is missing");
   options->split_name = split_name ? split_name : "test";
-  if (!parse_split (options->split_name, &options->split))
+  if (!command_parse_split (options->split_name, &options->split))
     return command_usage_error ("evaluate",
         "--split must be train, validation or test, found '%s'", split_name);
   const CommandRange ranges[] = {

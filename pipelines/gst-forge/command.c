@@ -5,10 +5,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-static const char exit_statuses[] = "Exit status: 0 success, 1 a class F1 is "
-                                    "under the floor (evaluate), 2 wrong"
-                                    " usage,\n3 any other failure.\n";
+static const char exit_statuses[] =
+    "Exit status: 0 success, 1 a class F1 is under the floor (evaluate) or the"
+    " preprocessing\ndoes not fit (doctor), 2 wrong usage, 3 any other"
+    " failure.\n";
 
 int
 command_parse (const char *name, const char *description,
@@ -90,6 +92,18 @@ command_check_ranges (
           range->most, range->value);
   }
   return -1;
+}
+
+gboolean
+command_parse_split (const char *name, ForgeSplit *split)
+{
+  static const char *const names[] = { "train", "validation", "test" };
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (names[i], name) == 0) {
+      *split = (ForgeSplit) i;
+      return TRUE;
+    }
+  return FALSE;
 }
 
 ForgeModel *

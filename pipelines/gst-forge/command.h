@@ -4,10 +4,12 @@
  * subcommand `x` is cmd-x.c with cmd_x() and a line in commands.def. */
 #pragma once
 
+#include "forge/dataset.h"
 #include "preprocess-options.h"
 
 #define COMMAND_OK 0
 #define COMMAND_BELOW_FLOOR 1 /* a class F1 is under the floor */
+#define COMMAND_MISFIT 1      /* the preprocessing does not fit */
 #define COMMAND_USAGE 2
 #define COMMAND_FAILED 3
 
@@ -38,6 +40,9 @@ int command_usage_error (const char *name, const char *format, ...)
     G_GNUC_PRINTF (2, 3);
 /* Prints "gst-forge: <text>". Returns COMMAND_FAILED. */
 int command_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* "train", "validation" or "test". */
+gboolean command_parse_split (const char *name, ForgeSplit *split);
 
 /* A number that an option took, and what it may be. */
 typedef struct {

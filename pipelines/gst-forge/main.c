@@ -32,8 +32,9 @@ print_help (FILE *stream)
     fprintf (stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
   fputs ("\nA model is an ONNX file, or the word 'embedded' for the built-in"
          " CIFAR-10 model.\n"
-         "Exit status: 0 success, 1 a class F1 is under the floor (evaluate),"
-         " 2 wrong usage,\n3 any other failure.\n",
+         "Exit status: 0 success, 1 a class F1 is under the floor (evaluate) or"
+         " the preprocessing\ndoes not fit (doctor), 2 wrong usage, 3 any other"
+         " failure.\n",
       stream);
 }
 

@@ -171,6 +171,33 @@ json_is_bounded_and_typed (void)
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
 }
 
+static void
+binomial_tails_are_exact (void)
+{
+  static const struct {
+    uint64_t n, k;
+    double p, tail;
+  } rows[] = {
+    { 10, 0, 0.5, 1 },
+    { 10, 10, 0.5, 1 / 1024.0 },
+    { 10, 5, 0.5, 638 / 1024.0 },
+    { 10, 11, 0.5, 0 },
+    { 3, 1, 0.25, 37 / 64.0 },
+    { 0, 0, 0.5, 1 },
+  };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    g_assert_cmpfloat_with_epsilon (
+        forge_binomial_tail (rows[i].n, rows[i].k, rows[i].p), rows[i].tail,
+        1e-13);
+  /* far out, where one less the rest would be 0 */
+  g_assert_cmpfloat_with_epsilon (
+      log2 (forge_binomial_tail (1000, 1000, 0.5)), -1000, 1e-9);
+  for (uint64_t k = 1; k <= 20; k++)
+    g_assert_cmpfloat_with_epsilon (forge_binomial_tail (20, k, 0.5) +
+                                        forge_binomial_tail (20, 21 - k, 0.5),
+        1, 1e-12);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -184,6 +211,7 @@ main (int argc, char **argv)
       random_numbers_are_uniform_and_repeat);
   g_test_add_func (
       "/base/streams_of_one_seed_differ", streams_of_one_seed_differ);
+  g_test_add_func ("/base/binomial_tails_are_exact", binomial_tails_are_exact);
   g_test_add_func ("/base/quantiles_match_numpy", quantiles_match_numpy);
   g_test_add_func (
       "/base/cpu_has_at_least_the_reference", cpu_has_at_least_the_reference);
