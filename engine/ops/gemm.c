@@ -135,9 +135,11 @@ parse (const ForgeNode *node, Product *p, ForgeShape *out, GError **error)
     return FALSE;
   p->n_batch = forge_shape_count (&p->batch);
   /* one B for all: the batch is just more rows */
+  int64_t rows;
   if (!is_gemm (node) && forge_shape_count (&p->b_batch) == 1 &&
-      p->b_batch.rank == 0 && p->n_batch >= 0) {
-    p->m *= p->n_batch;
+      p->b_batch.rank == 0 && p->n_batch >= 0 &&
+      !__builtin_mul_overflow (p->m, p->n_batch, &rows)) {
+    p->m = rows;
     p->n_batch = 1;
     p->a_batch.rank = p->batch.rank = 0;
   }
@@ -412,7 +414,7 @@ flops (const ForgeNode *node)
   ForgeShape out;
   if (!parse (node, &p, &out, NULL) || forge_shape_count (&out) < 0)
     return 0;
-  return forge_shape_count (&out) * 2 * MAX (p.k, 0);
+  return forge_flops (forge_shape_count (&out), forge_flops (p.k, 2));
 }
 
 const ForgeOp forge_op_Gemm = { .type = "Gemm",

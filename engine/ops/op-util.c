@@ -231,3 +231,12 @@ forge_op_activates_late (const ForgeActivation *activation)
 {
   return activation->kind >= 0 && activation->kind != FORGE_UNARY_CLAMP;
 }
+
+int64_t
+forge_flops (int64_t count, int64_t each)
+{
+  int64_t flops;
+  if (count <= 0 || each <= 0)
+    return 0;
+  return __builtin_mul_overflow (count, each, &flops) ? INT64_MAX : flops;
+}

@@ -58,3 +58,7 @@ void forge_op_activate (const ForgeActivation *activation, size_t n, float *x);
 void forge_op_clamp (const ForgeActivation *activation, float *min, float *max);
 /* TRUE when forge_op_activate has something left to do after that clamp. */
 gboolean forge_op_activates_late (const ForgeActivation *activation);
+
+/* What ForgeOp.flops answers: @count elements of @each operations; 0 while an
+ * extent is unknown, and no more than INT64_MAX. */
+int64_t forge_flops (int64_t count, int64_t each);

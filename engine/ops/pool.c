@@ -314,7 +314,7 @@ flops (const ForgeNode *node)
 {
   Pool pool;
   int64_t outputs = forge_shape_count (&forge_node_out (node, 0)->shape);
-  return parse (node, &pool, NULL) ? MAX (outputs, 0) * pool.taps : 0;
+  return parse (node, &pool, NULL) ? forge_flops (outputs, pool.taps) : 0;
 }
 
 const ForgeOp forge_op_MaxPool = { .type = "MaxPool",

@@ -220,7 +220,7 @@ flops (const ForgeNode *node)
   if (!parse (node, &conv, NULL))
     return 0;
   int64_t outputs = forge_shape_count (&forge_node_out (node, 0)->shape);
-  return MAX (outputs, 0) * (2 * conv.taps * conv.group_c + 1);
+  return forge_flops (outputs, forge_flops (conv.taps, 2 * conv.group_c) + 1);
 }
 
 const ForgeOp forge_op_QLinearConv = { .type = "QLinearConv",

@@ -305,7 +305,7 @@ flops (const ForgeNode *node)
   if (!parse (node, &product, NULL))
     return 0;
   int64_t outputs = forge_shape_count (&forge_node_out (node, 0)->shape);
-  return MAX (outputs, 0) * 2 * MAX (product.conv.window.c, 0);
+  return forge_flops (outputs, forge_flops (product.conv.window.c, 2));
 }
 
 const ForgeOp forge_op_QLinearMatMul = { .type = "QLinearMatMul",

@@ -139,13 +139,14 @@ split_sizes (const ForgeNode *node, int *axis, int64_t *sizes, GError **error)
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
         "cannot split an unknown extent, or into more than %d parts",
         FORGE_OP_MAX_INTS);
-  int64_t part = (extent + n_outputs - 1) / n_outputs;
-  for (int i = 0; i < n_outputs && n_sizes < 0; i++)
-    sizes[i] = CLAMP (extent - i * part, 0, part);
+  int64_t part = extent / n_outputs + (extent % n_outputs != 0), left = extent;
+  for (int i = 0; i < n_outputs && n_sizes < 0; i++) {
+    sizes[i] = MIN (part, left);
+    left -= sizes[i];
+  }
   for (int i = 0; i < n_outputs; i++) {
-    if (sizes[i] < 0 || sizes[i] > extent)
-      sum = -1;
-    sum += sum < 0 ? 0 : sizes[i];
+    gboolean fits = sum >= 0 && sizes[i] >= 0 && sizes[i] <= extent - sum;
+    sum = fits ? sum + sizes[i] : -1;
   }
   if (sum == extent && (n_sizes < 0 || n_sizes == n_outputs))
     return TRUE;

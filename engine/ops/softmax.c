@@ -117,7 +117,7 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
 static int64_t
 flops (const ForgeNode *node)
 {
-  return 5 * MAX (0, forge_shape_count (&forge_node_out (node, 0)->shape));
+  return forge_flops (forge_shape_count (&forge_node_out (node, 0)->shape), 5);
 }
 
 const ForgeOp forge_op_Softmax = { .type = "Softmax",

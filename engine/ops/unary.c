@@ -210,7 +210,7 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
 static int64_t
 flops (const ForgeNode *node)
 {
-  return forge_shape_count (&forge_node_out (node, 0)->shape);
+  return MAX (0, forge_shape_count (&forge_node_out (node, 0)->shape));
 }
 
 #define UNARY_OP(name, the_domain, n_inputs)       \
