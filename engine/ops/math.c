@@ -2,10 +2,10 @@
  *
  * Element-wise functions by libm: activations that are rarer than those in
  * unary.c (Elu, Selu, Celu, Gelu, Mish, Softplus, Softsign, ThresholdedRelu)
- * and plain functions (Erf, Sqrt, Exp, Log, Neg, Abs, Reciprocal, Sin, Cos,
- * Floor, Ceil, Round, Sign). Each row gives the value and, where the operator
- * trains, the slope. float32 only.
- * Source: ONNX operator specification. */
+ * and plain functions (Erf, Sqrt, Exp, Log, Neg, Abs, Reciprocal, the
+ * trigonometric ones, Floor, Ceil, Round, Sign). Each row gives the value and,
+ * where the operator trains, the slope. float32 only. Source: ONNX operator
+ * specification. */
 #include <math.h>
 #include <string.h>
 
@@ -61,6 +61,22 @@ gelu_slope (float x, float alpha, float gamma)
 {
   float density = expf (-0.5f * x * x) * 0.3989422804f;
   return 0.5f * (1 + erff (x * (float) M_SQRT1_2)) + x * density;
+}
+
+/* The approximation by tanh. */
+static float
+gelu_tanh (float x, float alpha, float gamma)
+{
+  float t = tanhf (0.7978845608f * (x + 0.044715f * x * x * x));
+  return 0.5f * x * (1 + t);
+}
+
+static float
+gelu_tanh_slope (float x, float alpha, float gamma)
+{
+  float t = tanhf (0.7978845608f * (x + 0.044715f * x * x * x));
+  float inner = 0.7978845608f * (1 + 3 * 0.044715f * x * x);
+  return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * inner;
 }
 
 static float
@@ -221,6 +237,60 @@ round_even (float x, float alpha, float gamma)
   return nearbyintf (x);
 }
 
+static float
+tangent (float x, float alpha, float gamma)
+{
+  return tanf (x);
+}
+
+static float
+arc_sine (float x, float alpha, float gamma)
+{
+  return asinf (x);
+}
+
+static float
+arc_cosine (float x, float alpha, float gamma)
+{
+  return acosf (x);
+}
+
+static float
+arc_tangent (float x, float alpha, float gamma)
+{
+  return atanf (x);
+}
+
+static float
+hyperbolic_sine (float x, float alpha, float gamma)
+{
+  return sinhf (x);
+}
+
+static float
+hyperbolic_cosine (float x, float alpha, float gamma)
+{
+  return coshf (x);
+}
+
+static float
+area_sine (float x, float alpha, float gamma)
+{
+  return asinhf (x);
+}
+
+static float
+area_cosine (float x, float alpha, float gamma)
+{
+  return acoshf (x);
+}
+
+static float
+area_tangent (float x, float alpha, float gamma)
+{
+  return atanhf (x);
+}
+
 static const struct {
   const char *type;
   Function value, slope;
@@ -248,6 +318,15 @@ static const struct {
   { "Ceil", round_up },
   { "Round", round_even },
   { "Sign", sign },
+  { "Tan", tangent },
+  { "Asin", arc_sine },
+  { "Acos", arc_cosine },
+  { "Atan", arc_tangent },
+  { "Sinh", hyperbolic_sine },
+  { "Cosh", hyperbolic_cosine },
+  { "Asinh", area_sine },
+  { "Acosh", area_cosine },
+  { "Atanh", area_tangent },
 };
 
 typedef struct {
@@ -257,6 +336,13 @@ typedef struct {
   float *out;
 } Job;
 
+static gboolean
+is_approximate (const ForgeNode *node)
+{
+  return strcmp (forge_attrs_string (node->attrs, "approximate", "none"),
+             "tanh") == 0;
+}
+
 static Job
 job_of (const ForgeStep *step, gboolean slope)
 {
@@ -264,8 +350,13 @@ job_of (const ForgeStep *step, gboolean slope)
   gsize i = 0;
   while (strcmp (functions[i].type, node->op->type) != 0)
     i++;
+  Function value = functions[i].value, derivative = functions[i].slope;
+  if (value == gelu && is_approximate (node)) {
+    value = gelu_tanh;
+    derivative = gelu_tanh_slope;
+  }
   return (Job) {
-    .function = slope ? functions[i].slope : functions[i].value,
+    .function = slope ? derivative : value,
     .alpha = forge_attrs_float (node->attrs, "alpha", functions[i].alpha),
     .gamma = forge_attrs_float (node->attrs, "gamma", functions[i].gamma),
     .x = step->in[0]->data,
@@ -279,9 +370,9 @@ infer (ForgeNode *node, GError **error)
       forge_attrs_string (node->attrs, "approximate", "none");
   if (!forge_op_need_float (node, 0, error))
     return FALSE;
-  if (strcmp (approximate, "none") != 0)
+  if (strcmp (approximate, "none") != 0 && !is_approximate (node))
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
-        "approximate is '%s'; only 'none' is supported", approximate);
+        "approximate is '%s'; expected 'none' or 'tanh'", approximate);
   return forge_op_set_out (
       node, 0, FORGE_FLOAT32, &forge_node_in (node, 0)->shape, error);
 }
@@ -359,3 +450,12 @@ MATH_OP (Floor, NULL);
 MATH_OP (Ceil, NULL);
 MATH_OP (Round, NULL);
 MATH_OP (Sign, NULL);
+MATH_OP (Tan, NULL);
+MATH_OP (Asin, NULL);
+MATH_OP (Acos, NULL);
+MATH_OP (Atan, NULL);
+MATH_OP (Sinh, NULL);
+MATH_OP (Cosh, NULL);
+MATH_OP (Asinh, NULL);
+MATH_OP (Acosh, NULL);
+MATH_OP (Atanh, NULL);

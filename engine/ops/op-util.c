@@ -135,6 +135,40 @@ forge_op_scalar (const ForgeNode *node, guint index, float fallback)
   return *(const float *) in->constant->data;
 }
 
+gboolean
+forge_op_is_pending (const ForgeNode *node, guint index)
+{
+  const ForgeValue *in = forge_node_in (node, index);
+  return in && !in->constant;
+}
+
+gboolean
+forge_op_set_pending (
+    ForgeNode *node, ForgeDtype dtype, int64_t rank, GError **error)
+{
+  ForgeShape shape = { 0 };
+  if (rank < 0 || rank > FORGE_MAX_DIMS)
+    return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
+        "%" G_GINT64_FORMAT " dimensions; from 0 to %d are supported", rank,
+        FORGE_MAX_DIMS);
+  for (; shape.rank < rank; shape.rank++)
+    shape.dims[shape.rank] = -1;
+  return forge_op_set_out (node, 0, dtype, &shape, error);
+}
+
+ForgeLines
+forge_op_lines (const ForgeShape *shape, int axis)
+{
+  return (ForgeLines) { forge_op_volume (shape, 0, axis), shape->dims[axis],
+    forge_op_volume (shape, axis + 1, shape->rank) };
+}
+
+int64_t
+forge_op_line_at (const ForgeLines *lines, int64_t index)
+{
+  return index / lines->inner * lines->n * lines->inner + index % lines->inner;
+}
+
 int64_t
 forge_op_volume (const ForgeShape *shape, int from, int to)
 {

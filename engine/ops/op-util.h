@@ -35,8 +35,23 @@ gboolean forge_op_ints (const ForgeNode *node, const char *name, guint index,
 float forge_op_scalar (const ForgeNode *node, guint index, float fallback);
 /* TRUE when the input was given (and is not the empty name). */
 gboolean forge_op_has_in (const ForgeNode *node, guint index);
+/* TRUE when the input is there but its values are not known yet: computed,
+ * maybe from the extents of an input whose batch is not bound. */
+gboolean forge_op_is_pending (const ForgeNode *node, guint index);
+/* out[0] with @rank unknown extents, until such values are known. */
+gboolean forge_op_set_pending (
+    ForgeNode *node, ForgeDtype dtype, int64_t rank, GError **error);
 /* Product of the extents in [from, to). */
 int64_t forge_op_volume (const ForgeShape *shape, int from, int to);
+
+/* A tensor seen along one axis: element i of line (o, k) lies at
+ * (o * n + i) * inner + k. */
+typedef struct {
+  int64_t outer, n, inner;
+} ForgeLines;
+ForgeLines forge_op_lines (const ForgeShape *shape, int axis);
+/* Where line @index of outer * inner begins. */
+int64_t forge_op_line_at (const ForgeLines *lines, int64_t index);
 
 /* Calls @func for ranges that cover [0, n_items), at least @grain items each,
  * on up to @threads threads. The split depends on n_items and grain alone, so

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * ReduceMean over any set of axes.
+ * ReduceMean over any set of axes, and the shapes of all reductions.
  * Source: ONNX operator specification; axes was an attribute before opset 18
  * and is input 1 since. */
+#include "ops/reduce.h"
+
 #include <string.h>
 
 #include "ops/broadcast.h"
 #include "ops/op-util.h"
 
 /* The input's shape with 1 at every reduced axis. */
-static gboolean
-reduced_shape (const ForgeNode *node, ForgeShape *kept,
+gboolean
+forge_reduce_shape (const ForgeNode *node, ForgeShape *kept,
     gboolean marks[FORGE_MAX_DIMS], GError **error)
 {
   int64_t axes[FORGE_OP_MAX_INTS];
@@ -34,20 +36,25 @@ reduced_shape (const ForgeNode *node, ForgeShape *kept,
   return TRUE;
 }
 
-static gboolean
-infer (ForgeNode *node, GError **error)
+gboolean
+forge_reduce_infer (ForgeNode *node, ForgeDtype dtype, GError **error)
 {
   gboolean marks[FORGE_MAX_DIMS];
-  ForgeShape kept;
-  if (!forge_op_need_float (node, 0, error) ||
-      !reduced_shape (node, &kept, marks, error))
+  ForgeShape kept, out = { 0 };
+  if (!forge_reduce_shape (node, &kept, marks, error))
     return FALSE;
-  ForgeShape out = { 0 };
   gboolean keep = forge_attrs_int (node->attrs, "keepdims", 1) != 0;
   for (int i = 0; i < kept.rank; i++)
     if (keep || !marks[i])
       out.dims[out.rank++] = kept.dims[i];
-  return forge_op_set_out (node, 0, FORGE_FLOAT32, &out, error);
+  return forge_op_set_out (node, 0, dtype, &out, error);
+}
+
+static gboolean
+infer (ForgeNode *node, GError **error)
+{
+  return forge_op_need_float (node, 0, error) &&
+         forge_reduce_infer (node, FORGE_FLOAT32, error);
 }
 
 static float
@@ -63,7 +70,7 @@ run (const ForgeStep *step)
 {
   gboolean marks[FORGE_MAX_DIMS];
   ForgeShape kept;
-  reduced_shape (step->node, &kept, marks, NULL);
+  forge_reduce_shape (step->node, &kept, marks, NULL);
   forge_broadcast_reduce (step->in[0]->data, &step->in[0]->shape,
       scale_of (step), step->out[0]->data, &kept);
 }
@@ -78,7 +85,7 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
     return;
   const float *dy = gradients->d_out[0]->data;
   float *dx = gradients->d_in[0]->data, scale = scale_of (step);
-  reduced_shape (step->node, &kept, marks, NULL);
+  forge_reduce_shape (step->node, &kept, marks, NULL);
   forge_broadcast_init (&bc, &step->in[0]->shape, &kept, &step->in[0]->shape);
   for (int64_t row = 0; row < bc.n_rows; row++) {
     int64_t to, from;

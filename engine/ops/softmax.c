@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Softmax: y = exp (x - max) / sum along an axis.
+ * Softmax: y = exp (x - max) / sum along an axis, and LogSoftmax, its
+ * logarithm.
  * Source: ONNX operator specification; before opset 13 everything from the
  * axis on (1 unless given) is one row, since 13 the axis (-1) alone. */
 #include <math.h>
@@ -8,9 +9,12 @@
 #include "kernels/kernels.h"
 #include "ops/op-util.h"
 
+extern const ForgeOp forge_op_LogSoftmax;
+
 /* Vectors of n elements, `inner` apart. */
 typedef struct {
   int64_t outer, n, inner;
+  gboolean log;
   const float *x, *y;
   float *out;
 } Rows;
@@ -44,7 +48,9 @@ rows_of (const ForgeStep *step)
   const ForgeShape *shape = &step->in[0]->shape;
   int axis = 0;
   find_axis (step->node, &axis, NULL);
-  Rows rows = { .outer = forge_op_volume (shape, 0, axis), .inner = 1 };
+  Rows rows = { .outer = forge_op_volume (shape, 0, axis),
+    .inner = 1,
+    .log = step->node->op == &forge_op_LogSoftmax };
   if (step->node->opset < 13)
     rows.n = forge_op_volume (shape, axis, shape->rank);
   else {
@@ -68,13 +74,30 @@ strided_row (const Rows *rows, const float *x, float *y)
 }
 
 static void
+log_row (const Rows *rows, const float *x, float *y)
+{
+  int64_t step = rows->inner;
+  float max = -INFINITY;
+  double sum = 0;
+  for (int64_t i = 0; i < rows->n; i++)
+    max = x[i * step] > max ? x[i * step] : max;
+  for (int64_t i = 0; i < rows->n; i++)
+    sum += expf (x[i * step] - max);
+  double offset = max + log (sum);
+  for (int64_t i = 0; i < rows->n; i++)
+    y[i * step] = (float) (x[i * step] - offset);
+}
+
+static void
 run_rows (void *data, size_t begin, size_t end)
 {
   const Rows *rows = data;
   for (size_t row = begin; row < end; row++) {
     int64_t at = (int64_t) row / rows->inner * rows->n * rows->inner +
                  (int64_t) row % rows->inner;
-    if (rows->inner == 1)
+    if (rows->log)
+      log_row (rows, rows->x + at, rows->out + at);
+    else if (rows->inner == 1)
       forge_kernels ()->softmax_f32 (
           (size_t) rows->n, rows->x + at, rows->out + at);
     else
@@ -93,7 +116,7 @@ run (const ForgeStep *step)
         (size_t) (FORGE_OP_GRAIN / 8 / rows.n + 1), run_rows, &rows);
 }
 
-/* dx = y (dy - sum (dy y)) */
+/* Softmax: dx = y (dy - sum (dy y)); LogSoftmax: dx = dy - e^y sum (dy) */
 static void
 backward (const ForgeStep *step, const ForgeGradients *gradients)
 {
@@ -106,10 +129,10 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
     int64_t at = row / rows.inner * rows.n * rows.inner + row % rows.inner;
     float dot = 0;
     for (int64_t i = 0; i < rows.n; i++)
-      dot += y[at + i * rows.inner] * dy[at + i * rows.inner];
+      dot += (rows.log ? 1 : y[at + i * rows.inner]) * dy[at + i * rows.inner];
     for (int64_t i = 0; i < rows.n; i++) {
       int64_t k = at + i * rows.inner;
-      dx[k] = y[k] * (dy[k] - dot);
+      dx[k] = rows.log ? dy[k] - expf (y[k]) * dot : y[k] * (dy[k] - dot);
     }
   }
 }
@@ -120,14 +143,18 @@ flops (const ForgeNode *node)
   return forge_flops (forge_shape_count (&forge_node_out (node, 0)->shape), 5);
 }
 
-const ForgeOp forge_op_Softmax = { .type = "Softmax",
-  .domain = "",
-  .min_inputs = 1,
-  .max_inputs = 1,
-  .min_outputs = 1,
-  .max_outputs = 1,
-  .infer = infer,
-  .run = run,
-  .backward = backward,
-  .flops = flops,
-  .in_place = TRUE };
+#define SOFTMAX_OP(name)                           \
+  const ForgeOp forge_op_##name = { .type = #name, \
+    .domain = "",                                  \
+    .min_inputs = 1,                               \
+    .max_inputs = 1,                               \
+    .min_outputs = 1,                              \
+    .max_outputs = 1,                              \
+    .infer = infer,                                \
+    .run = run,                                    \
+    .backward = backward,                          \
+    .flops = flops,                                \
+    .in_place = TRUE }
+
+SOFTMAX_OP (Softmax);
+SOFTMAX_OP (LogSoftmax);
