@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Add, Sub, Mul, Div with NumPy broadcasting: float32 by the kernel, row by
- * row; integers (shape arithmetic) by a plain loop, wrapping round, x / 0 = 0.
+ * row; other types by a plain loop. Integers wrap round, x / 0 = 0.
  * Source: ONNX operator specification, Add-14. */
 #include <string.h>
 
 #include "kernels/kernels.h"
 #include "ops/broadcast.h"
+#include "ops/element.h"
 #include "ops/op-util.h"
 
 static ForgeBinary
@@ -27,11 +28,10 @@ infer (ForgeNode *node, GError **error)
   if (!a || !b)
     return forge_node_error (
         node, error, FORGE_ERROR_SHAPE, "an operand is missing");
-  if (a->dtype != b->dtype ||
-      (a->dtype != FORGE_FLOAT32 && a->dtype != FORGE_INT64 &&
-          a->dtype != FORGE_INT32))
+  if (a->dtype != b->dtype || !forge_dtype_size_bytes (a->dtype) ||
+      a->dtype == FORGE_BOOL)
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
-        "operands are %s and %s; both must be float32, int64 or int32",
+        "operands are %s and %s; expected two of one type of number",
         forge_dtype_name (a->dtype), forge_dtype_name (b->dtype));
   if (!forge_shape_broadcast (&a->shape, &b->shape, &out)) {
     g_autofree char *sa = forge_shape_to_string (&a->shape);
@@ -77,13 +77,6 @@ run_piece (void *data, size_t begin, size_t end)
 }
 
 static int64_t
-load (const ForgeTensor *tensor, int64_t at)
-{
-  return tensor->dtype == FORGE_INT64 ? ((const int64_t *) tensor->data)[at]
-                                      : ((const int32_t *) tensor->data)[at];
-}
-
-static int64_t
 integer (ForgeBinary kind, int64_t a, int64_t b)
 {
   switch (kind) {
@@ -101,23 +94,53 @@ integer (ForgeBinary kind, int64_t a, int64_t b)
   return 0;
 }
 
+static double
+real (ForgeBinary kind, double a, double b)
+{
+  switch (kind) {
+  case FORGE_BINARY_ADD:
+    return a + b;
+  case FORGE_BINARY_SUB:
+    return a - b;
+  case FORGE_BINARY_MUL:
+    return a * b;
+  case FORGE_BINARY_DIV:
+    return a / b;
+  }
+  return 0;
+}
+
 static void
-run_integers (const ForgeStep *step, const Job *job)
+run_element (
+    const ForgeStep *step, ForgeBinary kind, size_t a, size_t b, size_t to)
+{
+  ForgeDtype dtype = step->out[0]->dtype;
+  const void *da = step->in[0]->data, *db = step->in[1]->data;
+  void *out = step->out[0]->data;
+  if (forge_element_is_float (dtype)) {
+    forge_element_store_float (dtype, out, to,
+        real (kind, forge_element_load_float (dtype, da, a),
+            forge_element_load_float (dtype, db, b)));
+    return;
+  }
+  int64_t x = forge_element_load_int (dtype, da, a);
+  int64_t y = forge_element_load_int (dtype, db, b);
+  gboolean large = dtype == FORGE_UINT64 && kind == FORGE_BINARY_DIV && y;
+  forge_element_store_int (dtype, out, to,
+      large ? (int64_t) ((uint64_t) x / (uint64_t) y) : integer (kind, x, y));
+}
+
+/* Any type but float32. */
+static void
+run_elements (const ForgeStep *step, const Job *job)
 {
   const ForgeBroadcast *bc = &job->bc;
-  ForgeTensor *out = step->out[0];
   for (int64_t row = 0; row < bc->n_rows; row++) {
-    int64_t a_at, b_at;
-    forge_broadcast_row (bc, row, &a_at, &b_at);
-    for (int64_t i = 0; i < bc->row; i++) {
-      int64_t value = integer (job->kind,
-          load (step->in[0], a_at + i * (int64_t) bc->a_step),
-          load (step->in[1], b_at + i * (int64_t) bc->b_step));
-      if (out->dtype == FORGE_INT64)
-        ((int64_t *) out->data)[row * bc->row + i] = value;
-      else
-        ((int32_t *) out->data)[row * bc->row + i] = (int32_t) value;
-    }
+    int64_t a, b;
+    forge_broadcast_row (bc, row, &a, &b);
+    for (size_t i = 0; i < (size_t) bc->row; i++)
+      run_element (step, job->kind, (size_t) a + i * bc->a_step,
+          (size_t) b + i * bc->b_step, (size_t) (row * bc->row) + i);
   }
 }
 
@@ -141,7 +164,7 @@ run (const ForgeStep *step)
   if (forge_tensor_get_count (step->out[0]) == 0)
     return;
   if (step->out[0]->dtype != FORGE_FLOAT32)
-    run_integers (step, &job);
+    run_elements (step, &job);
   else if (job.bc.n_rows == 1)
     forge_op_ranges (
         step->threads, (size_t) job.bc.row, FORGE_OP_GRAIN, run_piece, &job);

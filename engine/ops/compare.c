@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Element-wise operators of two operands beyond the four arithmetic ones,
- * with NumPy broadcasting: Max, Min (any number of operands), Pow, PRelu, and
- * those that give bool: Equal, Greater, GreaterOrEqual, Less, LessOrEqual.
- * Plain loops: none of them weighs anything in a classifier, PRelu excepted,
- * which still runs along rows.
+ * with NumPy broadcasting: Max, Min, Sum, Mean (any number of operands), Pow,
+ * PRelu, Mod, and those that give bool: Equal, Greater, GreaterOrEqual, Less,
+ * LessOrEqual, And, Or, Xor. Plain loops over any type: none of them weighs
+ * anything in a classifier, PRelu excepted, which still runs along rows.
  * Source: ONNX operator specification. */
 #include <math.h>
 #include <string.h>
@@ -64,6 +64,77 @@ not_greater_float (double a, double b)
   return a <= b;
 }
 
+static double
+sum_float (double a, double b)
+{
+  return a + b;
+}
+
+static double
+mod_float (double a, double b)
+{
+  return fmod (a, b);
+}
+
+static int64_t
+sum_int (int64_t a, int64_t b)
+{
+  return (int64_t) ((uint64_t) a + (uint64_t) b);
+}
+
+/* With the sign of the divisor, as Python; x mod 0 = 0. */
+static int64_t
+mod_int (int64_t a, int64_t b)
+{
+  if (b == 0 || b == -1)
+    return 0;
+  int64_t rest = a % b;
+  return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
+/* With the sign of the dividend, as C. */
+static int64_t
+remainder_int (int64_t a, int64_t b)
+{
+  return b == 0 || b == -1 ? 0 : a % b;
+}
+
+static int64_t
+mod_unsigned (int64_t a, int64_t b)
+{
+  return b == 0 ? 0 : (int64_t) ((uint64_t) a % (uint64_t) b);
+}
+
+/* Wraps round; a negative exponent truncates to 0 but for 1 and -1. */
+static int64_t
+pow_int (int64_t a, int64_t b)
+{
+  uint64_t power = 1, square = (uint64_t) a;
+  if (b < 0)
+    return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+  for (; b > 0; b >>= 1, square *= square)
+    power *= b & 1 ? square : 1;
+  return (int64_t) power;
+}
+
+static int64_t
+and_int (int64_t a, int64_t b)
+{
+  return a && b;
+}
+
+static int64_t
+or_int (int64_t a, int64_t b)
+{
+  return a || b;
+}
+
+static int64_t
+xor_int (int64_t a, int64_t b)
+{
+  return !a != !b;
+}
+
 static int64_t
 max_int (int64_t a, int64_t b)
 {
@@ -108,19 +179,26 @@ not_greater_int (int64_t a, int64_t b)
 
 static const struct {
   const char *type;
-  FloatFunction floats;
-  IntFunction ints; /* NULL = floats only */
+  FloatFunction floats; /* NULL = bool only */
+  IntFunction ints;     /* NULL = floats only */
   gboolean gives_bool;
+  gboolean orders; /* uint64 must be mapped onto int64 */
 } kinds[] = {
-  { "Max", max_float, max_int },
-  { "Min", min_float, min_int },
-  { "Pow", pow, NULL },
+  { "Max", max_float, max_int, FALSE, TRUE },
+  { "Min", min_float, min_int, FALSE, TRUE },
+  { "Pow", pow, pow_int },
   { "PRelu", prelu_float, NULL },
   { "Equal", equal_float, equal_int, TRUE },
-  { "Greater", greater_float, greater_int, TRUE },
-  { "GreaterOrEqual", not_less_float, not_less_int, TRUE },
-  { "Less", less_float, less_int, TRUE },
-  { "LessOrEqual", not_greater_float, not_greater_int, TRUE },
+  { "Greater", greater_float, greater_int, TRUE, TRUE },
+  { "GreaterOrEqual", not_less_float, not_less_int, TRUE, TRUE },
+  { "Less", less_float, less_int, TRUE, TRUE },
+  { "LessOrEqual", not_greater_float, not_greater_int, TRUE, TRUE },
+  { "And", NULL, and_int, TRUE },
+  { "Or", NULL, or_int, TRUE },
+  { "Xor", NULL, xor_int, TRUE },
+  { "Sum", sum_float, sum_int },
+  { "Mean", sum_float, NULL }, /* divided at the end */
+  { "Mod", mod_float, mod_int },
 };
 
 static gsize
@@ -132,20 +210,32 @@ kind_of (const ForgeNode *node)
   return i;
 }
 
-/* uint64 has no order among int64_t. */
+static gboolean
+is_type (const ForgeNode *node, const char *type)
+{
+  return strcmp (node->op->type, type) == 0;
+}
+
+/* One type throughout, but that a Pow may have any exponent. */
 static gboolean
 check_types (const ForgeNode *node, GError **error)
 {
+  gsize kind = kind_of (node);
   ForgeDtype dtype = forge_node_in (node, 0)->dtype;
-  gboolean is_float = forge_element_is_float (dtype);
   for (guint i = 0; i < node->inputs->len; i++) {
     const ForgeValue *in = forge_node_in (node, i);
-    if (!in || in->dtype != dtype || !forge_dtype_size_bytes (dtype) ||
-        dtype == FORGE_UINT64 || (!is_float && !kinds[kind_of (node)].ints))
+    gboolean ok = in && forge_dtype_size_bytes (in->dtype) &&
+                  (in->dtype == dtype || is_type (node, "Pow"));
+    if (ok && in->dtype == FORGE_BOOL)
+      ok = !kinds[kind].floats || is_type (node, "Equal");
+    else if (ok && forge_element_is_float (in->dtype))
+      ok = kinds[kind].floats != NULL;
+    else if (ok)
+      ok = kinds[kind].floats && kinds[kind].ints;
+    if (!ok)
       return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
-          "input %u is %s beside %s; only equal types, and not uint64, are "
-          "supported",
-          i, in ? forge_dtype_name (in->dtype) : "missing",
+          "input %u is %s beside %s, which is not supported", i,
+          in ? forge_dtype_name (in->dtype) : "missing",
           forge_dtype_name (dtype));
   }
   return TRUE;
@@ -172,30 +262,54 @@ infer (ForgeNode *node, GError **error)
 
 typedef struct {
   gsize kind;
+  IntFunction ints;
   ForgeBroadcast bc;
   const ForgeTensor *a, *b;
   ForgeTensor *out;
 } Job;
 
+static double
+load_any (const ForgeTensor *tensor, size_t i)
+{
+  return forge_element_is_float (tensor->dtype)
+             ? forge_element_load_float (tensor->dtype, tensor->data, i)
+             : (double) forge_element_load_int (tensor->dtype, tensor->data, i);
+}
+
+static void
+run_ints (const Job *job, size_t a, size_t b, size_t to)
+{
+  /* the order of uint64 is that of int64 with the top bit turned over */
+  gboolean turn = job->a->dtype == FORGE_UINT64 && kinds[job->kind].orders;
+  uint64_t flip = turn ? UINT64_C (1) << 63 : 0;
+  uint64_t x =
+      (uint64_t) forge_element_load_int (job->a->dtype, job->a->data, a);
+  uint64_t y =
+      (uint64_t) forge_element_load_int (job->b->dtype, job->b->data, b);
+  uint64_t value =
+      (uint64_t) job->ints ((int64_t) (x ^ flip), (int64_t) (y ^ flip));
+  forge_element_store_int (job->out->dtype, job->out->data, to,
+      (int64_t) (kinds[job->kind].gives_bool ? value : value ^ flip));
+}
+
 static void
 run_element (const Job *job, size_t a, size_t b, size_t to)
 {
   ForgeDtype type = job->a->dtype;
-  gboolean gives_bool = kinds[job->kind].gives_bool;
-  if (!forge_element_is_float (type)) {
-    int64_t value =
-        kinds[job->kind].ints (forge_element_load_int (type, job->a->data, a),
-            forge_element_load_int (type, job->b->data, b));
-    forge_element_store_int (job->out->dtype, job->out->data, to, value);
+  gboolean is_float = forge_element_is_float (type);
+  if (!is_float && !forge_element_is_float (job->b->dtype)) {
+    run_ints (job, a, b, to);
     return;
   }
   double value =
-      kinds[job->kind].floats (forge_element_load_float (type, job->a->data, a),
-          forge_element_load_float (type, job->b->data, b));
-  if (gives_bool)
+      kinds[job->kind].floats (load_any (job->a, a), load_any (job->b, b));
+  if (kinds[job->kind].gives_bool)
     ((uint8_t *) job->out->data)[to] = value != 0;
-  else
+  else if (is_float)
     forge_element_store_float (type, job->out->data, to, value);
+  else
+    forge_element_store_int (
+        type, job->out->data, to, fabs (value) < 0x1p62 ? (int64_t) value : 0);
 }
 
 static void
@@ -211,12 +325,24 @@ run_rows (void *data, size_t begin, size_t end)
   }
 }
 
+static IntFunction
+int_function (const ForgeNode *node)
+{
+  if (!is_type (node, "Mod"))
+    return kinds[kind_of (node)].ints;
+  if (forge_node_in (node, 0)->dtype == FORGE_UINT64)
+    return mod_unsigned;
+  return forge_attrs_int (node->attrs, "fmod", 0) ? remainder_int : mod_int;
+}
+
 static void
 run_pair (const ForgeStep *step, const ForgeTensor *a, const ForgeTensor *b)
 {
-  Job job = {
-    .kind = kind_of (step->node), .a = a, .b = b, .out = step->out[0]
-  };
+  Job job = { .kind = kind_of (step->node),
+    .ints = int_function (step->node),
+    .a = a,
+    .b = b,
+    .out = step->out[0] };
   forge_broadcast_init (&job.bc, &a->shape, &b->shape, &job.out->shape);
   if (job.bc.row > 0)
     forge_op_ranges (step->threads, (size_t) job.bc.n_rows,
@@ -224,16 +350,31 @@ run_pair (const ForgeStep *step, const ForgeTensor *a, const ForgeTensor *b)
 }
 
 /* With more than two operands the result so far is the first of the next
- * pair; a single one meets itself. */
+ * pair. */
 static void
 run (const ForgeStep *step)
 {
-  run_pair (step, step->in[0], step->in[step->n_in > 1 ? 1 : 0]);
+  ForgeTensor *out = step->out[0];
+  if (step->n_in == 1)
+    memcpy (out->data, step->in[0]->data, out->size_bytes);
+  else
+    run_pair (step, step->in[0], step->in[1]);
   for (guint i = 2; i < step->n_in; i++)
-    run_pair (step, step->out[0], step->in[i]);
+    run_pair (step, out, step->in[i]);
 }
 
-#define COMPARE_OP(name, least, most)              \
+static void
+run_mean (const ForgeStep *step)
+{
+  ForgeTensor *out = step->out[0];
+  size_t count = (size_t) forge_tensor_get_count (out);
+  run (step);
+  for (size_t i = 0; i < count; i++)
+    forge_element_store_float (out->dtype, out->data, i,
+        forge_element_load_float (out->dtype, out->data, i) / step->n_in);
+}
+
+#define COMPARE_OP(name, least, most, run_func)    \
   const ForgeOp forge_op_##name = { .type = #name, \
     .domain = "",                                  \
     .min_inputs = least,                           \
@@ -241,14 +382,20 @@ run (const ForgeStep *step)
     .min_outputs = 1,                              \
     .max_outputs = 1,                              \
     .infer = infer,                                \
-    .run = run }
+    .run = run_func }
 
-COMPARE_OP (Max, 1, -1);
-COMPARE_OP (Min, 1, -1);
-COMPARE_OP (Pow, 2, 2);
-COMPARE_OP (PRelu, 2, 2);
-COMPARE_OP (Equal, 2, 2);
-COMPARE_OP (Greater, 2, 2);
-COMPARE_OP (GreaterOrEqual, 2, 2);
-COMPARE_OP (Less, 2, 2);
-COMPARE_OP (LessOrEqual, 2, 2);
+COMPARE_OP (Max, 1, -1, run);
+COMPARE_OP (Min, 1, -1, run);
+COMPARE_OP (Pow, 2, 2, run);
+COMPARE_OP (PRelu, 2, 2, run);
+COMPARE_OP (Equal, 2, 2, run);
+COMPARE_OP (Greater, 2, 2, run);
+COMPARE_OP (GreaterOrEqual, 2, 2, run);
+COMPARE_OP (Less, 2, 2, run);
+COMPARE_OP (LessOrEqual, 2, 2, run);
+COMPARE_OP (And, 2, 2, run);
+COMPARE_OP (Or, 2, 2, run);
+COMPARE_OP (Xor, 2, 2, run);
+COMPARE_OP (Sum, 1, -1, run);
+COMPARE_OP (Mean, 1, -1, run_mean);
+COMPARE_OP (Mod, 2, 2, run);

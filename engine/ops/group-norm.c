@@ -145,7 +145,6 @@ normalise_group (const Norm *norm, int64_t g)
     squares += (x[i] - mean) * (x[i] - mean);
   double inverse =
       1 / sqrt (squares / (double) norm->group + (double) norm->epsilon);
-  float centre = (float) mean, factor = (float) inverse;
   for (int64_t i = 0; i < norm->group;) {
     int64_t k = (i / norm->repeat + g * norm->shift) % norm->n_scale;
     int64_t end = norm->repeat > 1 ? i + norm->repeat : norm->group;
@@ -153,12 +152,13 @@ normalise_group (const Norm *norm, int64_t g)
     const float *bias = norm->bias ? norm->bias + k : NULL;
     int64_t step = norm->repeat > 1 ? 0 : 1;
     for (int64_t j = 0; i < end; i++, j += step)
-      y[i] = (x[i] - centre) * factor * scale[j] + (bias ? bias[j] : 0);
+      y[i] =
+          (float) ((x[i] - mean) * inverse) * scale[j] + (bias ? bias[j] : 0);
   }
   if (norm->mean)
-    norm->mean[g] = centre;
+    norm->mean[g] = (float) mean;
   if (norm->inverse)
-    norm->inverse[g] = factor;
+    norm->inverse[g] = (float) inverse;
 }
 
 static void

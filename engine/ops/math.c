@@ -4,11 +4,13 @@
  * unary.c (Elu, Selu, Celu, Gelu, Mish, Softplus, Softsign, ThresholdedRelu)
  * and plain functions (Erf, Sqrt, Exp, Log, Neg, Abs, Reciprocal, the
  * trigonometric ones, Floor, Ceil, Round, Sign). Each row gives the value and,
- * where the operator trains, the slope. float32 only. Source: ONNX operator
- * specification. */
+ * where the operator trains, the slope. float32 only, but that Neg, Abs
+ * and Sign take integers too.
+ * Source: ONNX operator specification. */
 #include <math.h>
 #include <string.h>
 
+#include "ops/element.h"
 #include "ops/op-util.h"
 
 typedef float (*Function) (float x, float alpha, float gamma);
@@ -363,18 +365,48 @@ job_of (const ForgeStep *step, gboolean slope)
   };
 }
 
+/* These three take integers too: shape arithmetic does. */
+static gboolean
+takes_integers (const ForgeNode *node)
+{
+  static const char *const types[] = { "Neg", "Abs", "Sign", NULL };
+  ForgeDtype dtype = forge_node_in (node, 0)->dtype;
+  return g_strv_contains (types, node->op->type) &&
+         forge_dtype_size_bytes (dtype) && dtype != FORGE_BOOL &&
+         !forge_element_is_float (dtype);
+}
+
 static gboolean
 infer (ForgeNode *node, GError **error)
 {
+  const ForgeValue *in = forge_node_in (node, 0);
   const char *approximate =
       forge_attrs_string (node->attrs, "approximate", "none");
-  if (!forge_op_need_float (node, 0, error))
+  if (!takes_integers (node) && !forge_op_need_float (node, 0, error))
     return FALSE;
   if (strcmp (approximate, "none") != 0 && !is_approximate (node))
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
         "approximate is '%s'; expected 'none' or 'tanh'", approximate);
-  return forge_op_set_out (
-      node, 0, FORGE_FLOAT32, &forge_node_in (node, 0)->shape, error);
+  return forge_op_set_out (node, 0, in->dtype, &in->shape, error);
+}
+
+static void
+run_integers (const ForgeStep *step)
+{
+  const ForgeTensor *in = step->in[0];
+  const char *type = step->node->op->type;
+  gboolean is_unsigned = in->dtype == FORGE_UINT64;
+  size_t count = (size_t) forge_tensor_get_count (in);
+  for (size_t i = 0; i < count; i++) {
+    int64_t x = forge_element_load_int (in->dtype, in->data, i);
+    gboolean below = x < 0 && !is_unsigned;
+    int64_t minus = (int64_t) (0 - (uint64_t) x);
+    if (type[0] == 'S')
+      x = below ? -1 : x != 0;
+    else if (type[0] == 'N' || below)
+      x = minus;
+    forge_element_store_int (in->dtype, step->out[0]->data, i, x);
+  }
 }
 
 static void
@@ -391,6 +423,10 @@ static void
 run (const ForgeStep *step)
 {
   Job job = job_of (step, FALSE);
+  if (step->in[0]->dtype != FORGE_FLOAT32) {
+    run_integers (step);
+    return;
+  }
   job.out = step->out[0]->data;
   forge_op_ranges (step->threads,
       (size_t) forge_tensor_get_count (step->out[0]), FORGE_OP_GRAIN / 4,

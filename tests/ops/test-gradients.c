@@ -375,6 +375,8 @@ static const Row rows[] = {
   { "Silu", "", make_unary, 0.02f },
   { "Softmax", "axis", make_softmax, 0.01f },
   { "Softmax", "opset-11", make_old_softmax, 0.01f },
+  { "LogSoftmax", "axis", make_softmax, 0.01f },
+  { "LogSoftmax", "opset-11", make_old_softmax, 0.01f },
   { "Add", "", make_binary, 0.02f },
   { "Add", "bias", make_bias, 0.02f },
   { "Add", "broadcast", make_broadcast, 0.02f },

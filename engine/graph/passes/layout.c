@@ -355,8 +355,10 @@ visit (Layout *layout, ForgeNode *node, GError **error)
     "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Elu", "Selu",
     "Celu", "Gelu", "Mish", "Softplus", "Softsign", "ThresholdedRelu", "Erf",
     "Sqrt", "Exp", "Log", "Reciprocal", "Neg", "Abs", "Sin", "Cos", "Floor",
-    "Ceil", "Round", "Sign", "Identity", "Dropout", "Cast", "Add", "Sub", "Mul",
-    "Div", "Concat", NULL };
+    "Ceil", "Round", "Sign", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh",
+    "Asinh", "Acosh", "Atanh", "Not", "IsNaN", "IsInf", "Identity", "Dropout",
+    "Cast", "Add", "Sub", "Mul", "Div", "PRelu", "Max", "Min", "Sum", "Mean",
+    "Pow", "Mod", "Concat", NULL };
 
   if (!forge_node_in (node, 0))
     return TRUE;
