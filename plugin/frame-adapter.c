@@ -2,7 +2,7 @@
  *
  * GstVideoFrame to ForgeFrame: format names, plane pointers moved to the
  * visible corner, strides of the mapped memory, matrix and range of the
- * caps' colorimetry. No pixel is touched. */
+ * caps' colorimetry, chroma site. No pixel is touched. */
 #include "frame-adapter.h"
 
 static const struct {
@@ -43,6 +43,15 @@ matrix_from_video (GstVideoColorMatrix matrix)
   default: /* unknown: what GStreamer assumes of small pictures */
     return FORGE_MATRIX_BT601;
   }
+}
+
+/* TRUE for JPEG and MPEG-1, webcams for one. What says nothing of it comes
+ * from newer codecs, whose chroma lies on the left. */
+static gboolean
+is_chroma_centred (GstVideoChromaSite site)
+{
+  return site != GST_VIDEO_CHROMA_SITE_UNKNOWN &&
+         !(site & GST_VIDEO_CHROMA_SITE_H_COSITED);
 }
 
 /* Pixels that share a chroma sample along each axis: 1 or 2 here. */
@@ -95,6 +104,7 @@ gst_forge_frame_from_video (const GstVideoFrame *video,
     .height = visible->h,
     .matrix = matrix_from_video (info->colorimetry.matrix),
     .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
+    .chroma_centred = is_chroma_centred (info->chroma_site),
   };
   for (guint p = 0; p < GST_VIDEO_FRAME_N_PLANES (video); p++) {
     /* The first component found in the plane gives its subsampling. In YUY2

@@ -166,6 +166,34 @@ buffer_too_small_is_counted_not_fatal (void)
 }
 
 static void
+frame_too_large_is_counted_not_fatal (void)
+{
+  static const int sizes[][2] = { { 40000, 2 }, { 2, 40000 }, { 32769, 1 } };
+  for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    g_autoptr (Fixture) fixture =
+        fixture_new (fixture_element ("draw-labels", TRUE, NULL));
+    g_autoptr (GstBuffer) out = NULL;
+    fixture_set_caps (
+        fixture, GST_VIDEO_FORMAT_I420, sizes[i][0], sizes[i][1], NULL);
+    for (guint n = 1; n <= 2; n++) {
+      g_assert_null (fixture_push_colour (fixture, 0xff0000, &out));
+      g_assert_cmpuint (fixture_stat (fixture, "errors"), ==, n);
+    }
+    g_autoptr (GstMessage) warning =
+        fixture_pop_type (fixture, GST_MESSAGE_WARNING);
+    g_autoptr (GError) error = NULL;
+    g_assert_nonnull (warning);
+    gst_message_parse_warning (warning, &error, NULL);
+    g_test_message ("%s", error->message);
+    g_assert_nonnull (strstr (error->message, "32768"));
+    /* And the next picture of a size that can be had is classified. */
+    fixture_set_caps (fixture, GST_VIDEO_FORMAT_I420, 32768, 2, NULL);
+    const GstStructure *result = fixture_push_colour (fixture, 0xff0000, &out);
+    g_assert_cmpstr (result_string (result, "label"), ==, "red");
+  }
+}
+
+static void
 scores_that_are_no_numbers_are_no_result (void)
 {
   char *path = tiny_model_write (NAN);
@@ -197,6 +225,7 @@ main (int argc, char **argv)
   ADD (labels_must_fit_the_model);
   ADD (labels_file_errors_name_the_file);
   ADD (buffer_too_small_is_counted_not_fatal);
+  ADD (frame_too_large_is_counted_not_fatal);
   ADD (scores_that_are_no_numbers_are_no_result);
   return fixture_run ();
 }

@@ -261,6 +261,36 @@ colorimetry_of_the_caps_is_used (void)
   }
 }
 
+/* The same samples mean other colours where chroma lies elsewhere. */
+static void
+classify_striped_chroma (GstVideoChromaSite site, double by_class[3])
+{
+  g_autoptr (Fixture) fixture = fixture_new (fixture_plain_element ());
+  fixture_set_caps (fixture, GST_VIDEO_FORMAT_I420, 12, 8, NULL);
+  fixture->info.chroma_site = site;
+  g_autoptr (GstCaps) caps = gst_video_info_to_caps (&fixture->info);
+  if (site == GST_VIDEO_CHROMA_SITE_UNKNOWN)
+    gst_structure_remove_field (
+        gst_caps_get_structure (caps, 0), "chroma-site");
+  gst_harness_set_src_caps (fixture->harness, gst_caps_ref (caps));
+  g_autoptr (GstBuffer) out =
+      fixture_push (fixture, frame_new (&fixture->info, paint_pattern, NULL));
+  g_assert_cmpuint (result_confidences (result_of (out), by_class), ==, 3);
+}
+
+static void
+chroma_site_of_the_caps_is_used (void)
+{
+  double left[3], centred[3], jpeg[3], unknown[3];
+  classify_striped_chroma (GST_VIDEO_CHROMA_SITE_MPEG2, left);
+  classify_striped_chroma (GST_VIDEO_CHROMA_SITE_NONE, centred);
+  classify_striped_chroma (GST_VIDEO_CHROMA_SITE_JPEG, jpeg);
+  classify_striped_chroma (GST_VIDEO_CHROMA_SITE_UNKNOWN, unknown);
+  g_assert_cmpmem (centred, sizeof centred, jpeg, sizeof jpeg);
+  g_assert_cmpmem (left, sizeof left, unknown, sizeof unknown);
+  g_assert_true (memcmp (left, centred, sizeof left) != 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -279,5 +309,7 @@ main (int argc, char **argv)
       absurd_crop_stays_inside_the_picture);
   g_test_add_func ("/forgeclassify/colorimetry_of_the_caps_is_used",
       colorimetry_of_the_caps_is_used);
+  g_test_add_func ("/forgeclassify/chroma_site_of_the_caps_is_used",
+      chroma_site_of_the_caps_is_used);
   return fixture_run ();
 }
