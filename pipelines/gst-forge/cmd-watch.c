@@ -301,9 +301,10 @@ cmd_watch (int argc, char **argv)
       preprocess_options_group (&options.preprocess), &argc, &argv);
   if (status >= 0)
     return status;
-  if (!options.sources)
-    return command_usage_error ("watch", "a file, URI or camera is missing");
-  status = check_ranges (&options, seconds);
+  if (options.sources)
+    status = check_ranges (&options, seconds);
+  else
+    status = command_usage_error ("watch", "a file, URI or camera is missing");
   if (status < 0) {
     gst_init (NULL, NULL);
     status = run (&options, seconds);
