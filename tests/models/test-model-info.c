@@ -91,7 +91,7 @@ typedef struct {
 static void
 foreign_models_get_defaults_and_say_so (void)
 {
-#define RESIZED "resized by centre-crop with filter antialias"
+#define RESIZED "resized by centre-crop, resize filter antialias"
   static const Guess rows[] = {
     { FORGE_FLOAT32, { -1, 3, 20, 30, -2 }, 30, 20, 3, TRUE,
         "values scaled to 0..1, colour order RGB, " RESIZED },
