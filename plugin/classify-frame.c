@@ -117,8 +117,13 @@ watch_drift (GstForgeClassify *self, const GstForgeFrameTimes *times,
     .probabilities = forge_classifier_get_probabilities (self->classifier, 0),
     .top_class = self->result.top[0].class_id,
   };
-  if (forge_monitor_observe (self->monitor, &observation, &report))
-    gst_forge_post_drift (GST_ELEMENT (self), times, &report, how);
+  if (!forge_monitor_observe (self->monitor, &observation, &report))
+    return;
+  GST_INFO_OBJECT (self, "drift: %s, was %s, %s %g, threshold %g",
+      forge_drift_state_name (report.state),
+      forge_drift_state_name (report.previous_state), report.channel,
+      report.statistic, report.threshold);
+  gst_forge_post_drift (GST_ELEMENT (self), times, &report, how);
 }
 
 static void
@@ -200,8 +205,12 @@ pace (GstForgeClassify *self, const GstForgeFrameTimes *times,
     .dropped = self->stats.skipped,
   };
   GST_OBJECT_UNLOCK (self);
-  if (skipped)
+  if (skipped) {
+    GST_DEBUG_OBJECT (self, "inference skipped at %" GST_TIME_FORMAT ": %s",
+        GST_TIME_ARGS (times->running_time),
+        decision == GST_FORGE_PACE_LATE ? "late" : "over max-latency");
     gst_forge_post_qos (GST_ELEMENT (self), times, &report);
+  }
   return decision;
 }
 
@@ -214,6 +223,7 @@ gst_forge_classify_frame (GstForgeClassify *self, GstBuffer *buffer)
     GST_OBJECT_LOCK (self);
     self->stats.frames++;
     GST_OBJECT_UNLOCK (self);
+    GST_LOG_OBJECT (self, "gap: %" GST_PTR_FORMAT, buffer);
     return; /* nothing to see in it */
   }
   gst_forge_frame_times (buffer, &GST_BASE_TRANSFORM (self)->segment, &times);
@@ -237,6 +247,11 @@ gst_forge_classify_frame (GstForgeClassify *self, GstBuffer *buffer)
     self->stats.cached++;
     GST_OBJECT_UNLOCK (self);
   }
+  GST_LOG_OBJECT (self,
+      "running time %" GST_TIME_FORMAT ": %s %g, %s, age %" GST_TIME_FORMAT,
+      GST_TIME_ARGS (times.running_time), self->result.top[0].label,
+      (gdouble) self->result.top[0].confidence, fresh ? "fresh" : "cached",
+      GST_TIME_ARGS (how.age));
   gst_forge_classification_meta_attach (buffer, &self->result, &how);
   post_result (self, &settings, &times, &how);
   if (settings.draw_labels)

@@ -218,6 +218,7 @@ create_monitor (GstForgeClassify *self)
 static void
 forget_stream (GstForgeClassify *self)
 {
+  GST_DEBUG_OBJECT (self, "forgetting results and drift of what came before");
   GST_OBJECT_LOCK (self);
   gst_forge_pacing_reset (&self->pacing);
   GST_OBJECT_UNLOCK (self);
@@ -291,6 +292,7 @@ gst_forge_classify_set_caps (
     GST_ERROR_OBJECT (self, "not raw video: %" GST_PTR_FORMAT, incaps);
     return FALSE;
   }
+  GST_DEBUG_OBJECT (self, "caps %" GST_PTR_FORMAT, incaps);
   self->overlay_in_caps = gst_forge_caps_has_overlay (outcaps, 0);
   g_atomic_int_set (&self->overlay_query_due, TRUE);
   if (!gst_video_info_is_equal (&info, &self->info))
