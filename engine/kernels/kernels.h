@@ -38,6 +38,22 @@ typedef void (*forge_dwconv_f32_fn) (size_t n_pixels, size_t n_channels,
     const float *zero, const float *weights, float *out,
     ptrdiff_t out_stride_elems, float min, float max);
 
+/* Winograd's F(4x4, 3x3): a tile of 4x4 outputs of a 3x3 convolution at stride
+ * 1 from 6x6 inputs, with 36 products a channel instead of 144.
+ * Input: out[i * out_stride + c] = (B^T d B)[i / 6][i % 6],
+ * d[y][x] = rows[6 * y + x][c]; rows and zero as in igemm_f32. */
+typedef void (*forge_winograd_in_f32_fn) (size_t n_channels,
+    const float *const *rows, ptrdiff_t offset_elems, const float *zero,
+    float *out, ptrdiff_t out_stride_elems);
+/* Output: out[y * row_stride + x * stride + c] = clamp (bias[c]
+ * + (A^T m A)[y][x] + (residual ? residual[same place] : 0), min, max) for
+ * y < n_rows <= 4, x < n_columns <= 4, m[i / 6][i % 6] = in[i * in_stride + c].
+ * The weights between the two are G g G^T, see ops/conv-winograd.c. */
+typedef void (*forge_winograd_out_f32_fn) (size_t n_channels, const float *in,
+    ptrdiff_t in_stride_elems, const float *bias, size_t n_rows,
+    size_t n_columns, float *out, ptrdiff_t out_row_stride_elems,
+    ptrdiff_t out_stride_elems, const float *residual, float min, float max);
+
 /* out[p][c] = max_k rows[p*n_taps + k][c]; a NaN input gives NaN. The caller
  * leaves padding out by repeating a pointer inside the window. */
 typedef void (*forge_maxpool_f32_fn) (size_t n_pixels, size_t n_channels,

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * B^T d B of one tile, a vector of channels at a time: the columns first,
+ * into a square on the stack, then its rows.
+ * Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks"
+ * (2015), F(4x4, 3x3); with the points 0, 5/8, -5/8, 3/2, -3/2, as oneDNN has
+ * them, whose powers are exact and which lose less than 1 and 2. */
+#include "kernels/simd/simd.h"
+
+enum { SIDE = 6 };
+
+#define A 0.625f
+#define B 1.5f
+#define A2 (A * A)
+#define B2 (B * B)
+
+static ALWAYS_INLINE void
+transform (const vf d[SIDE], vf t[SIDE])
+{
+  const vf product = vf_splat (A2 * B2);
+  const vf minus_sum = vf_splat (-A2 - B2);
+  const vf even_a = vf_fmadd (d[2], vf_splat (-B2), d[4]);
+  const vf odd_a = vf_fmadd (d[1], vf_splat (-B2), d[3]);
+  const vf even_b = vf_fmadd (d[2], vf_splat (-A2), d[4]);
+  const vf odd_b = vf_fmadd (d[1], vf_splat (-A2), d[3]);
+  t[0] = vf_fmadd (product, d[0], vf_fmadd (minus_sum, d[2], d[4]));
+  t[1] = vf_fmadd (vf_splat (A), odd_a, even_a);
+  t[2] = vf_fmadd (vf_splat (-A), odd_a, even_a);
+  t[3] = vf_fmadd (vf_splat (B), odd_b, even_b);
+  t[4] = vf_fmadd (vf_splat (-B), odd_b, even_b);
+  t[5] = vf_fmadd (product, d[1], vf_fmadd (minus_sum, d[3], d[5]));
+}
+
+/* Channels c to c + n. */
+static ALWAYS_INLINE void
+tile (const float *const rows[SIDE * SIDE], size_t c, size_t n, float *out,
+    ptrdiff_t out_stride_elems)
+{
+  vf square[SIDE][SIDE];
+#pragma GCC unroll 6
+  for (size_t x = 0; x < SIDE; x++) {
+    vf d[SIDE], t[SIDE];
+#pragma GCC unroll 6
+    for (size_t y = 0; y < SIDE; y++) {
+      const float *a = rows[y * SIDE + x] + c;
+      d[y] = n < VF_WIDTH ? vf_load_n (a, n, 0) : vf_load (a);
+    }
+    transform (d, t);
+#pragma GCC unroll 6
+    for (size_t y = 0; y < SIDE; y++)
+      square[y][x] = t[y];
+  }
+#pragma GCC unroll 6
+  for (size_t y = 0; y < SIDE; y++) {
+    vf t[SIDE];
+    transform (square[y], t);
+#pragma GCC unroll 6
+    for (size_t x = 0; x < SIDE; x++, out += out_stride_elems)
+      if (n < VF_WIDTH)
+        vf_store_n (out + c, n, t[x]);
+      else
+        vf_store (out + c, t[x]);
+  }
+}
+
+void
+FORGE_VARIANT (winograd_in_f32) (size_t n_channels, const float *const *rows,
+    ptrdiff_t offset_elems, const float *zero, float *out,
+    ptrdiff_t out_stride_elems)
+{
+  const float *moved[SIDE * SIDE];
+  for (size_t i = 0; i < SIDE * SIDE; i++)
+    moved[i] = row_at (rows[i], zero, offset_elems);
+  size_t c = 0;
+  for (; c + VF_WIDTH <= n_channels; c += VF_WIDTH)
+    tile (moved, c, VF_WIDTH, out, out_stride_elems);
+  if (c < n_channels)
+    tile (moved, c, n_channels - c, out, out_stride_elems);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A^T m A of one tile with bias, residual and clamp, a vector of channels at
+ * a time; what lies past the image's edge is left out.
+ * Source: as winograd_in_f32. */
+#include "kernels/simd/simd.h"
+
+enum { SIDE = 6, OUT_SIDE = 4 };
+
+#define A 0.625f
+#define B 1.5f
+
+typedef struct {
+  const float *in;
+  ptrdiff_t in_stride_elems;
+  const float *bias, *residual;
+  size_t n_rows, n_columns;
+  float *out;
+  ptrdiff_t row_stride_elems, stride_elems;
+  vf min, max;
+} Job;
+
+static ALWAYS_INLINE void
+transform (const vf m[SIDE], vf y[OUT_SIDE])
+{
+  const vf even_a = vf_add (m[1], m[2]);
+  const vf odd_a = vf_sub (m[1], m[2]);
+  const vf even_b = vf_add (m[3], m[4]);
+  const vf odd_b = vf_sub (m[3], m[4]);
+  y[0] = vf_add (vf_add (m[0], even_a), even_b);
+  y[1] = vf_fmadd (vf_splat (B), odd_b, vf_mul (vf_splat (A), odd_a));
+  y[2] = vf_fmadd (vf_splat (B * B), even_b, vf_mul (vf_splat (A * A), even_a));
+  y[3] = vf_fmadd (vf_splat (B * B * B), odd_b,
+      vf_fmadd (vf_splat (A * A * A), odd_a, m[5]));
+}
+
+static ALWAYS_INLINE vf
+load (const float *p, size_t n)
+{
+  return n < VF_WIDTH ? vf_load_n (p, n, 0) : vf_load (p);
+}
+
+/* Channels c to c + n. */
+static ALWAYS_INLINE void
+tile (const Job *job, size_t c, size_t n)
+{
+  vf square[OUT_SIDE][SIDE];
+#pragma GCC unroll 6
+  for (size_t x = 0; x < SIDE; x++) {
+    vf m[SIDE], t[OUT_SIDE];
+#pragma GCC unroll 6
+    for (size_t y = 0; y < SIDE; y++)
+      m[y] = load (
+          job->in + (ptrdiff_t) (y * SIDE + x) * job->in_stride_elems + c, n);
+    transform (m, t);
+#pragma GCC unroll 4
+    for (size_t y = 0; y < OUT_SIDE; y++)
+      square[y][x] = t[y];
+  }
+  const vf bias = load (job->bias + c, n);
+  for (size_t y = 0; y < job->n_rows; y++) {
+    vf t[OUT_SIDE];
+    transform (square[y], t);
+    for (size_t x = 0; x < job->n_columns; x++) {
+      const ptrdiff_t at = (ptrdiff_t) y * job->row_stride_elems +
+                           (ptrdiff_t) x * job->stride_elems + (ptrdiff_t) c;
+      vf sum = vf_add (t[x], bias);
+      if (job->residual)
+        sum = vf_add (sum, load (job->residual + at, n));
+      sum = vf_clamp (sum, job->min, job->max);
+      if (n < VF_WIDTH)
+        vf_store_n (job->out + at, n, sum);
+      else
+        vf_store (job->out + at, sum);
+    }
+  }
+}
+
+void
+FORGE_VARIANT (winograd_out_f32) (size_t n_channels, const float *in,
+    ptrdiff_t in_stride_elems, const float *bias, size_t n_rows,
+    size_t n_columns, float *out, ptrdiff_t out_row_stride_elems,
+    ptrdiff_t out_stride_elems, const float *residual, float min, float max)
+{
+  const Job job = { in, in_stride_elems, bias, residual, n_rows, n_columns, out,
+    out_row_stride_elems, out_stride_elems, vf_splat (min), vf_splat (max) };
+  size_t c = 0;
+  for (; c + VF_WIDTH <= n_channels; c += VF_WIDTH)
+    tile (&job, c, VF_WIDTH);
+  if (c < n_channels)
+    tile (&job, c, n_channels - c);
+}
