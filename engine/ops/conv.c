@@ -5,7 +5,8 @@
  *
  * Forward is an indirect matrix product: bind writes one pointer per output
  * pixel and tap, so padding, strides and dilation cost nothing in the kernel.
- * One channel a group goes to the depthwise kernel. A node in NCHW order is
+ * One channel a group goes to the depthwise kernel, 3x3 with many channels to
+ * conv-winograd.c. A node in NCHW order is
  * transposed into workspace and back; the layout pass makes that rare.
  * Source: ONNX operator specification, Conv-11; M. Dukhan, The Indirect
  * Convolution Algorithm, 2019. */
@@ -16,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
+#include "ops/conv-winograd.h"
 #include "ops/op-util.h"
 
 /* Weights that one task walks through stay within half a small L2. */
@@ -28,8 +30,10 @@ typedef struct {
   ForgeConv conv;
   float *packed;                    /* NULL when the weights are not constant */
   size_t packed_count, group_count; /* floats: all, of one group */
+  gboolean by_winograd;             /* inference; training stays direct */
+  ForgeWinograd winograd;
   /* offsets into workspace, floats */
-  size_t in_at, out_at, packed_at;
+  size_t in_at, out_at, packed_at, lanes_at;
 } Prepared;
 
 /* Of one session: pointers into its activations. */
@@ -162,14 +166,36 @@ plan_workspace (
   p->packed_at = at / 4;
   if (!constant)
     at += forge_align_up (p->packed_count * 4);
+  p->lanes_at = at / 4;
+  if (p->by_winograd)
+    at += (size_t) p->winograd.n_lanes * p->winograd.lane_count * 4;
   *n_floats = at / 4;
+}
+
+/* FALSE when memory runs out. */
+static gboolean
+pack_constant (Prepared *p, const float *weights, const float *bias)
+{
+  size_t count = p->by_winograd
+                     ? forge_winograd_packed_count (&p->conv, &p->winograd)
+                     : p->packed_count;
+  p->packed = forge_aligned_alloc0 (count * sizeof (float));
+  if (!p->packed)
+    return FALSE;
+  if (p->by_winograd)
+    return forge_winograd_pack (
+        &p->conv, &p->winograd, weights, bias, p->packed);
+  pack (p, weights, bias, p->packed);
+  return TRUE;
 }
 
 static gboolean
 prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
 {
   const ForgeValue *w = forge_node_in (node, 1), *b = forge_node_in (node, 2);
-  g_autofree Prepared *p = g_new0 (Prepared, 1);
+  Prepared *p = g_new0 (Prepared, 1);
+  prepared->data = p;
+  prepared->free = prepared_free;
   if (!forge_conv_parse (node, &p->conv, error))
     return FALSE;
   const ForgeConv *conv = &p->conv;
@@ -178,23 +204,26 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
   p->packed_count = conv->depthwise ? (size_t) (conv->c * (conv->taps + 1))
                                     : p->group_count * (size_t) conv->groups;
   gboolean constant = w->constant && (!b || b->constant);
+  p->by_winograd = constant && forge_winograd_plan (conv, &p->winograd);
   size_t n_floats;
   plan_workspace (node, p, constant, &n_floats);
-  if (constant) {
-    p->packed = forge_aligned_alloc0 (p->packed_count * sizeof (float));
-    if (!p->packed)
-      return forge_node_error (node, error, FORGE_ERROR_MEMORY,
-          "out of memory: %zu bytes of packed weights", p->packed_count * 4);
-    pack (p, w->constant->data, b ? b->constant->data : NULL, p->packed);
-    prepared->packed_bytes = p->packed_count * sizeof (float);
-  }
+  if (constant &&
+      !pack_constant (p, w->constant->data, b ? b->constant->data : NULL))
+    return forge_node_error (node, error, FORGE_ERROR_MEMORY,
+        "out of memory: %zu bytes of packed weights",
+        p->packed_count * sizeof (float));
+  if (constant)
+    prepared->packed_bytes =
+        sizeof (float) *
+        (p->by_winograd ? forge_winograd_packed_count (conv, &p->winograd)
+                        : p->packed_count);
   prepared->workspace_bytes = n_floats * sizeof (float);
   prepared->backward_workspace_bytes =
       MAX (forge_align_up (p->packed_count * sizeof (float)),
           forge_conv_backward_bytes (node, conv));
-  prepared->algorithm = conv->depthwise ? "dwconv" : "igemm";
-  prepared->free = prepared_free;
-  prepared->data = g_steal_pointer (&p);
+  prepared->algorithm = conv->depthwise  ? "dwconv"
+                        : p->by_winograd ? "winograd"
+                                         : "igemm";
   return TRUE;
 }
 
@@ -241,13 +270,21 @@ bind (ForgeStep *step, GError **error)
   step->bound.data = bound;
   step->bound.free = bound_free;
   bound->zero = forge_aligned_alloc0 ((size_t) p->conv.c * sizeof (float));
-  bound->rows = forge_aligned_alloc (count_rows (&p->conv) * sizeof (float *));
+  gboolean by_winograd = p->by_winograd && !step->training;
+  size_t n_rows = by_winograd
+                      ? (size_t) p->winograd.tiles * FORGE_WINOGRAD_POINTS
+                      : count_rows (&p->conv);
+  bound->rows = forge_aligned_alloc (n_rows * sizeof (float *));
   if (!bound->zero || !bound->rows) {
     g_clear_pointer (&step->bound.data, bound_free);
     return forge_node_error (step->node, error, FORGE_ERROR_MEMORY,
-        "out of memory: %zu pointers", count_rows (&p->conv));
+        "out of memory: %zu pointers", n_rows);
   }
-  write_rows (p, in, bound);
+  if (by_winograd)
+    forge_winograd_write_rows (
+        &p->conv, &p->winograd, in, bound->zero, bound->rows);
+  else
+    write_rows (p, in, bound);
   return TRUE;
 }
 
@@ -317,12 +354,34 @@ run_product (void *data, int task)
 }
 
 static void
+run_winograd (const ForgeStep *step, const Job *job)
+{
+  const Prepared *p = job->p;
+  const ForgeWinogradJob winograd = { .conv = &p->conv,
+    .winograd = &p->winograd,
+    .rows = job->bound->rows,
+    .zero = job->bound->zero,
+    .packed = p->packed,
+    .bias = p->packed + FORGE_WINOGRAD_POINTS * p->winograd.point_count,
+    .out = job->out,
+    .min = job->min,
+    .max = job->max,
+    .activation = job->activation,
+    .lanes = (float *) step->workspace + p->lanes_at };
+  forge_winograd_run (step->threads, &winograd);
+}
+
+static void
 forward (const ForgeStep *step, Job *job)
 {
   const ForgeConv *conv = &job->p->conv;
   const ForgeKernels *kernels = forge_kernels ();
   if (conv->n == 0 || conv->out_pixels == 0)
     return;
+  if (job->p->by_winograd && !step->training) {
+    run_winograd (step, job);
+    return;
+  }
   if (conv->depthwise) {
     job->pixel_blocks = (conv->out_pixels + BLOCK_PIXELS - 1) / BLOCK_PIXELS;
     forge_pool_run (

@@ -40,6 +40,12 @@ static const Row rows[] = {
       { 4, 5, 3, 4 }, 1, NULL },
   { "many-tiles", 2, 3, 24, 23, 70, 3, 3, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 }, 1,
       NULL },
+  { "winograd", 2, 32, 13, 11, 40, 3, 3, { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 }, 1,
+      NULL },
+  { "winograd-unpadded", 1, 33, 22, 15, 52, 3, 3, { 1, 1 }, { 1, 1 }, { 0 }, 1,
+      NULL },
+  { "winograd-in-blocks", 1, 96, 14, 13, 100, 3, 3, { 1, 1 }, { 1, 1 },
+      { 1, 0, 1, 2 }, 1, NULL },
 };
 
 static Harness *
@@ -111,6 +117,12 @@ activate (const ForgeActivation *activation, double x)
   return x;
 }
 
+static gboolean
+is_winograd (const Harness *h)
+{
+  return strcmp (h->prepared.algorithm, "winograd") == 0;
+}
+
 static void
 compare (const Row *row, Harness *h)
 {
@@ -121,6 +133,7 @@ compare (const Row *row, Harness *h)
   int64_t left = pad_before (row, 1, row->w, ow, row->kw);
   g_assert_cmpint (out->dims[nhwc ? 3 : 1], ==, row->o);
   const float *got = h->out[0]->data;
+  double tolerance = is_winograd (h) ? 1e-4 : 2e-5;
   for (int64_t n = 0; n < row->n; n++)
     for (int64_t o = 0; o < row->o; o++)
       for (int64_t y = 0; y < oh; y++)
@@ -128,7 +141,7 @@ compare (const Row *row, Harness *h)
           int64_t at = harness_at (nhwc, out, n, o, y, x);
           double want = naive (row, h, n, o, y, x, top, left);
           harness_assert_close (row->name, at, got[at],
-              activate (&h->node.activation, want), 2e-5);
+              activate (&h->node.activation, want), tolerance);
         }
 }
 
@@ -147,6 +160,21 @@ conv_matches_the_definition (void)
       g_assert_cmpint (h->node.op->flops (&h->node), >, 0);
       harness_free (h);
     }
+}
+
+/* Rows say by their name how they are to be computed. */
+static void
+winograd_is_used_where_it_is_faster (void)
+{
+  ForgeRng rng;
+  forge_rng_seed (&rng, 5);
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    Harness *h = conv_new (&rows[i], TRUE, TRUE, &rng);
+    harness_prepare (h, 1, FALSE);
+    g_assert_cmpint (
+        is_winograd (h), ==, g_str_has_prefix (rows[i].name, "winograd"));
+    harness_free (h);
+  }
 }
 
 static void
@@ -223,6 +251,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func (
       "/conv/conv_matches_the_definition", conv_matches_the_definition);
+  g_test_add_func ("/conv/winograd_is_used_where_it_is_faster",
+      winograd_is_used_where_it_is_faster);
   g_test_add_func ("/conv/training_uses_the_weights_of_the_moment",
       training_uses_the_weights_of_the_moment);
   g_test_add_func (
