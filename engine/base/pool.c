@@ -3,12 +3,21 @@
  * A job is a counter of tasks on the caller's stack. It is put on a list that
  * workers look through; each takes a task number with one atomic addition.
  * The caller takes tasks too, then unlinks its job and waits until the last
- * helper has left it. Nothing spins. */
+ * helper has left it.
+ *
+ * The layers of a small network are microseconds apart, less than it takes to
+ * wake a thread. So a worker that has run out of work looks out for more for
+ * SPIN_US before it sleeps, and so does a caller for its last helper; where
+ * there is one CPU nobody does. An idle pool sleeps. */
 #include "base/pool.h"
 
 #include <stdatomic.h>
 
 #include "base/cpu.h"
+
+#define SPIN_US 30
+/* Between two looks at the clock. */
+#define SPIN_TURNS 32
 
 typedef struct _Job {
   struct _Job *next;
@@ -16,9 +25,10 @@ typedef struct _Job {
   void *user_data;
   int n_tasks;
   atomic_int next_task;
-  int helpers_wanted; /* workers that may still join; under the lock */
-  int helpers;        /* workers inside; under the lock */
-  GCond left;         /* a worker left */
+  int helpers_wanted;  /* workers that may still join; under the lock */
+  atomic_int helpers;  /* workers inside; written under the lock */
+  gboolean is_awaited; /* the caller sleeps; under the lock */
+  GCond left;          /* the last worker left */
 } Job;
 
 static struct {
@@ -26,7 +36,47 @@ static struct {
   GCond wake;
   Job *jobs;
   int n_workers;
+  int n_looking;        /* workers that will see a new job by themselves */
+  atomic_int n_entered; /* jobs ever; written under the lock */
 } pool;
+
+static inline void
+rest (void)
+{
+#if defined(__x86_64__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* Until *@value is no longer @old, or the time is over. */
+static void
+spin_while (atomic_int *value, int old)
+{
+  if (forge_pool_threads (0) < 2)
+    return;
+  gint64 end_us = g_get_monotonic_time () + SPIN_US;
+  do
+    for (int i = 0; i < SPIN_TURNS; i++) {
+      if (atomic_load_explicit (value, memory_order_acquire) != old)
+        return;
+      rest ();
+    }
+  while (g_get_monotonic_time () < end_us);
+}
+
+/* The lock is held for a moment only, and sleeping on it takes many. */
+static void
+lock_pool (void)
+{
+  for (int i = 0; i < SPIN_TURNS; i++) {
+    if (g_mutex_trylock (&pool.lock))
+      return;
+    rest ();
+  }
+  g_mutex_lock (&pool.lock);
+}
 
 static void
 work (Job *job)
@@ -47,22 +97,38 @@ find_job (void)
   return NULL;
 }
 
+/* Called and left with the lock held. */
+static void
+look_out (void)
+{
+  int n_entered = atomic_load (&pool.n_entered);
+  pool.n_looking++;
+  g_mutex_unlock (&pool.lock);
+  spin_while (&pool.n_entered, n_entered);
+  lock_pool ();
+  pool.n_looking--;
+}
+
 static void *
 worker_main (void *unused)
 {
-  g_mutex_lock (&pool.lock);
+  lock_pool ();
   for (;;) {
     Job *job = find_job ();
     if (!job) {
-      g_cond_wait (&pool.wake, &pool.lock);
-      continue;
+      look_out ();
+      if (!(job = find_job ())) {
+        g_cond_wait (&pool.wake, &pool.lock);
+        continue;
+      }
     }
     job->helpers_wanted--;
-    job->helpers++;
+    atomic_fetch_add (&job->helpers, 1);
     g_mutex_unlock (&pool.lock);
     work (job);
-    g_mutex_lock (&pool.lock);
-    if (--job->helpers == 0)
+    lock_pool ();
+    gboolean is_awaited = job->is_awaited;
+    if (atomic_fetch_sub (&job->helpers, 1) == 1 && is_awaited)
       g_cond_signal (&job->left);
   }
   return NULL;
@@ -89,13 +155,15 @@ ensure_workers (int count)
 static void
 enter_job (Job *job)
 {
-  g_mutex_lock (&pool.lock);
+  lock_pool ();
   ensure_workers (job->helpers_wanted);
   job->next = pool.jobs;
   pool.jobs = job;
-  if (job->helpers_wanted > 1)
+  atomic_fetch_add (&pool.n_entered, 1);
+  int n_asleep = job->helpers_wanted - pool.n_looking;
+  if (n_asleep > 1)
     g_cond_broadcast (&pool.wake);
-  else
+  else if (n_asleep > 0)
     g_cond_signal (&pool.wake);
   g_mutex_unlock (&pool.lock);
 }
@@ -103,13 +171,20 @@ enter_job (Job *job)
 static void
 leave_job (Job *job)
 {
-  g_mutex_lock (&pool.lock);
+  lock_pool ();
   Job **link = &pool.jobs;
   while (*link != job)
     link = &(*link)->next;
   *link = job->next;
-  while (job->helpers > 0)
-    g_cond_wait (&job->left, &pool.lock);
+  int helpers;
+  while ((helpers = atomic_load (&job->helpers)) > 0) {
+    g_mutex_unlock (&pool.lock);
+    spin_while (&job->helpers, helpers);
+    lock_pool ();
+    job->is_awaited = TRUE;
+    if (atomic_load (&job->helpers) == helpers)
+      g_cond_wait (&job->left, &pool.lock);
+  }
   g_mutex_unlock (&pool.lock);
 }
 
