@@ -5,6 +5,7 @@
  *
  * Forward is an indirect matrix product: bind writes one pointer per output
  * pixel and tap, so padding, strides and dilation cost nothing in the kernel.
+ * The fuse-residual pass gives input 3, which is added before the activation.
  * One channel a group goes to the depthwise kernel, 3x3 with many channels to
  * conv-winograd.c. A node in NCHW order is
  * transposed into workspace and back; the layout pass makes that rare.
@@ -24,6 +25,8 @@
 #define BLOCK_WEIGHT_BYTES (192 * 1024)
 #define BLOCK_TILES 16
 #define BLOCK_PIXELS 64
+/* A product is cut into at least as many, where it has the tiles. */
+#define MIN_TASKS 8
 
 /* Immutable: packed weights, shared by sessions. */
 typedef struct {
@@ -61,6 +64,11 @@ check_shapes (const ForgeNode *node, ForgeConv *conv, GError **error)
         "weights for %" G_GINT64_FORMAT " channels in each of %" G_GINT64_FORMAT
         " groups meet an input of %" G_GINT64_FORMAT,
         conv->group_c, groups, conv->c);
+  const ForgeValue *residual = forge_node_in (node, 3);
+  if (residual &&
+      (!node->nhwc || groups != 1 || residual->dtype != FORGE_FLOAT32))
+    return forge_node_error (
+        node, error, FORGE_ERROR_SHAPE, "expected at most 3 inputs, found 4");
   if (bias && (!forge_op_need_float (node, 2, error) ||
                   !forge_op_need_rank (node, 2, 1, error)))
     return FALSE;
@@ -105,6 +113,10 @@ infer (ForgeNode *node, GError **error)
   if (!forge_conv_parse (node, &conv, error))
     return FALSE;
   ForgeShape out = forge_window_out_shape (node, &conv.window, conv.o);
+  const ForgeValue *residual = forge_node_in (node, 3);
+  if (residual && !forge_shape_equal (&residual->shape, &out))
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "the residual has not the shape of the output");
   return forge_op_set_out (node, 0, FORGE_FLOAT32, &out, error);
 }
 
@@ -293,10 +305,11 @@ typedef struct {
   const Bound *bound;
   const ForgeActivation *activation;
   const float *weights;
+  const float *residual; /* as out, or NULL */
   float *out;
   float min, max;
   /* blocks of work */
-  int64_t pixel_blocks, out_blocks, block_out;
+  int64_t pixel_blocks, block_pixels, out_blocks, block_out;
 } Job;
 
 static void
@@ -341,14 +354,15 @@ run_product (void *data, int task)
   const float *weights = job->weights + (size_t) g * job->p->group_count +
                          o / nr * (conv->taps * conv->group_c + 1) * nr;
   ptrdiff_t offset = n * conv->in_pixels * conv->c + g * conv->group_c;
-  int64_t end = MIN ((block + 1) * BLOCK_TILES * mr, conv->out_pixels);
-  for (int64_t m = block * BLOCK_TILES * mr; m < end; m += mr) {
+  int64_t end = MIN ((block + 1) * job->block_pixels, conv->out_pixels);
+  for (int64_t m = block * job->block_pixels; m < end; m += mr) {
     size_t pixels = (size_t) MIN (mr, conv->out_pixels - m);
-    float *out =
-        job->out + (n * conv->out_pixels + m) * conv->o + g * conv->group_o + o;
+    ptrdiff_t at = (n * conv->out_pixels + m) * conv->o + g * conv->group_o + o;
+    float *out = job->out + at;
     kernels->igemm_f32 (pixels, n_out, (size_t) conv->group_c,
         (size_t) conv->taps, job->bound->rows + m * conv->taps, offset,
-        job->bound->zero, weights, out, conv->o, NULL, 0, job->min, job->max);
+        job->bound->zero, weights, out, conv->o,
+        job->residual ? job->residual + at : NULL, conv->o, job->min, job->max);
     activate_rows (job, out, pixels, n_out);
   }
 }
@@ -363,6 +377,7 @@ run_winograd (const ForgeStep *step, const Job *job)
     .zero = job->bound->zero,
     .packed = p->packed,
     .bias = p->packed + FORGE_WINOGRAD_POINTS * p->winograd.point_count,
+    .residual = job->residual,
     .out = job->out,
     .min = job->min,
     .max = job->max,
@@ -371,11 +386,35 @@ run_winograd (const ForgeStep *step, const Job *job)
   forge_winograd_run (step->threads, &winograd);
 }
 
+/* Even blocks, by sizes alone: weights that stay in L2, and tasks enough for
+ * several threads to end together. */
+static void
+cut_product (Job *job)
+{
+  const ForgeConv *conv = &job->p->conv;
+  const ForgeKernels *kernels = forge_kernels ();
+  int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
+  int64_t panel_bytes = (conv->taps * conv->group_c + 1) * nr * 4;
+  int64_t most = MAX (1, BLOCK_WEIGHT_BYTES / panel_bytes);
+  int64_t panels = (conv->group_o + nr - 1) / nr;
+  int64_t tiles = (conv->out_pixels + mr - 1) / mr;
+  job->out_blocks = (panels + most - 1) / most;
+  int64_t wanted = MAX (1, MIN_TASKS / (job->out_blocks * conv->groups));
+  job->pixel_blocks = (tiles + BLOCK_TILES - 1) / BLOCK_TILES;
+  job->pixel_blocks = MIN (tiles, MAX (job->pixel_blocks, wanted));
+  if (job->pixel_blocks < wanted && job->out_blocks == 1)
+    job->out_blocks = MIN (panels, wanted / job->pixel_blocks);
+  job->block_pixels = (tiles + job->pixel_blocks - 1) / job->pixel_blocks * mr;
+  job->pixel_blocks =
+      (conv->out_pixels + job->block_pixels - 1) / job->block_pixels;
+  job->block_out = (panels + job->out_blocks - 1) / job->out_blocks * nr;
+  job->out_blocks = (conv->group_o + job->block_out - 1) / job->block_out;
+}
+
 static void
 forward (const ForgeStep *step, Job *job)
 {
   const ForgeConv *conv = &job->p->conv;
-  const ForgeKernels *kernels = forge_kernels ();
   if (conv->n == 0 || conv->out_pixels == 0)
     return;
   if (job->p->by_winograd && !step->training) {
@@ -388,12 +427,7 @@ forward (const ForgeStep *step, Job *job)
         step->threads, (int) (conv->n * job->pixel_blocks), run_depthwise, job);
     return;
   }
-  int64_t nr = (int64_t) kernels->igemm_nr;
-  int64_t tiles = BLOCK_TILES * (int64_t) kernels->igemm_mr;
-  int64_t panel_bytes = (conv->taps * conv->group_c + 1) * nr * 4;
-  job->block_out = MAX (1, BLOCK_WEIGHT_BYTES / panel_bytes) * nr;
-  job->out_blocks = (conv->group_o + job->block_out - 1) / job->block_out;
-  job->pixel_blocks = (conv->out_pixels + tiles - 1) / tiles;
+  cut_product (job);
   forge_pool_run (step->threads,
       (int) (conv->n * conv->groups * job->out_blocks * job->pixel_blocks),
       run_product, job);
@@ -422,6 +456,7 @@ run (const ForgeStep *step)
     .bound = step->bound.data,
     .activation = &step->node->activation,
     .weights = weights_of (step, p),
+    .residual = step->n_in > 3 ? step->in[3]->data : NULL,
     .out = nhwc ? step->out[0]->data : workspace + p->out_at };
   forge_op_clamp (job.activation, &job.min, &job.max);
   if (!nhwc)
@@ -446,7 +481,7 @@ flops (const ForgeNode *node)
 const ForgeOp forge_op_Conv = { .type = "Conv",
   .domain = "",
   .min_inputs = 2,
-  .max_inputs = 3,
+  .max_inputs = 4, /* the residual, of a pass */
   .min_outputs = 1,
   .max_outputs = 1,
   .infer = infer,

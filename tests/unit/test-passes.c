@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
 #include "toy-graph.h"
 
 static ForgeAttrs *
@@ -264,6 +265,47 @@ build_pooled (ForgeGraph *graph)
   toy_onnx_node (graph, "GlobalAveragePool", "t", "y", NULL);
 }
 
+/* As the layout pass leaves it: images in NHWC. */
+static void
+build_residual (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 2, 7, 9, 3);
+  toy_constant (graph, "w", 1, -1, 2, 3, 3, 1, 1);
+  toy_onnx_node (graph, "Conv", "x, w", "c", NULL)->nhwc = TRUE;
+  ForgeNode *add = toy_onnx_node (graph, "Add", "x, c", "y", NULL);
+  add->activation = (ForgeActivation) { FORGE_UNARY_CLAMP, 0, 6 };
+}
+
+/* Two convolutions: one takes the other in. */
+static void
+build_residual_of_two (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 6, 6, 4);
+  toy_constant (graph, "v", 1, -1, 2, 5, 4, 1, 1);
+  toy_constant (graph, "w", 2, -1, 2, 5, 4, 1, 1);
+  toy_constant (graph, "b", 3, -1, 2, 5, 0, 0, 0);
+  toy_onnx_node (graph, "Conv", "x, v, b", "c", NULL)->nhwc = TRUE;
+  toy_onnx_node (graph, "Conv", "x, w", "d", NULL)->nhwc = TRUE;
+  toy_onnx_node (graph, "Add", "c, d", "y", NULL);
+}
+
+static void
+build_residual_shared (ForgeGraph *graph)
+{
+  build_residual (graph);
+  toy_output (graph, "c");
+}
+
+/* The other operand is a row for every pixel, not an image. */
+static void
+build_residual_broadcast (ForgeGraph *graph)
+{
+  build_residual (graph);
+  ForgeValue *row = toy_input (graph, "r", 3, 0, 0, 0);
+  ForgeNode *add = forge_graph_find (graph, "y")->producer;
+  add->inputs->pdata[0] = row;
+}
+
 typedef struct {
   const char *name, *pass;
   void (*build) (ForgeGraph *graph);
@@ -311,6 +353,14 @@ static const Row rows[] = {
       { { "Relu", 0 }, { "Conv", 1 } }, 0 },
   { "conv, relu of shared", "fuse_activation", build_conv_relu_shared,
       { { "Relu", 1 }, { "Conv", 1 } }, 0 },
+  { "residual", "fuse_residual", build_residual,
+      { { "Add", 0 }, { "Conv", 1 } }, 1e-5 },
+  { "residual of two", "fuse_residual", build_residual_of_two,
+      { { "Add", 0 }, { "Conv", 2 } }, 1e-5 },
+  { "residual of shared", "fuse_residual", build_residual_shared,
+      { { "Add", 1 }, { "Conv", 1 } }, 0 },
+  { "residual of a row", "fuse_residual", build_residual_broadcast,
+      { { "Add", 1 }, { "Conv", 1 } }, 0 },
   { "conv chain", "layout", build_conv_chain,
       { { "Transpose", 0 }, { "Concat", 1 }, { "Mul", 1 } }, 1e-5 },
   { "flatten, matmul", "layout", build_flatten_gemm,
