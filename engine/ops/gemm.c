@@ -15,6 +15,7 @@
 #include "ops/op-util.h"
 
 #define BLOCK_WEIGHT_BYTES (192 * 1024)
+#define ROW_PANELS 4
 #define BLOCK_TILES 8
 #define MAX_MR 64
 #define BACKWARD_ROWS 32
@@ -259,7 +260,9 @@ multiply (int threads, Job *job)
   int64_t nr = (int64_t) kernels->igemm_nr;
   int64_t rows = BLOCK_TILES * (int64_t) kernels->igemm_mr;
   int64_t panel_bytes = (p->k + 1) * nr * (int64_t) sizeof (float);
-  job->block_out = MAX (1, BLOCK_WEIGHT_BYTES / panel_bytes) * nr;
+  /* one row alone needs several panels at a time, or FMAs wait in line */
+  int64_t least = p->m == 1 ? ROW_PANELS : 1;
+  job->block_out = MAX (least, BLOCK_WEIGHT_BYTES / panel_bytes) * nr;
   job->row_blocks = (p->m + rows - 1) / rows;
   int64_t out_blocks = (p->n + job->block_out - 1) / job->block_out;
   forge_pool_run (
