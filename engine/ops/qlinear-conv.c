@@ -53,8 +53,14 @@ parse (const ForgeNode *node, ForgeIntConv *conv, GError **error)
   conv->groups = forge_attrs_int (node->attrs, "group", 1);
   conv->o = w->dims[0];
   conv->group_c = w->dims[1];
-  if (conv->groups < 1 || conv->o < 1 || conv->group_c < 1 ||
-      conv->o % conv->groups)
+  int64_t n_weights = forge_shape_count (w);
+  if (n_weights < 1 || n_weights > FORGE_OP_MAX_ELEMS) {
+    g_autofree char *text = forge_shape_to_string (w);
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "weights of shape %s; expected 1 to %d elements", text,
+        FORGE_OP_MAX_ELEMS);
+  }
+  if (conv->groups < 1 || conv->o % conv->groups)
     return forge_node_error (node, error, FORGE_ERROR_SHAPE,
         "group is %" G_GINT64_FORMAT ", which does not divide %" G_GINT64_FORMAT
         " output channels",

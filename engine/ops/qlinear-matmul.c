@@ -77,7 +77,8 @@ parse (const ForgeNode *node, Product *product, GError **error)
   int64_t n = b->dims[b->rank - (flip ? 2 : 1)];
   product->a_lead = lead_of (a);
   product->b_lead = lead_of (b);
-  if ((k >= 0 && b_k >= 0 && k != b_k) ||
+  if ((k >= 0 && b_k >= 0 && k != b_k) || MAX (k, b_k) > FORGE_OP_MAX_ELEMS ||
+      m > FORGE_OP_MAX_ELEMS || n > FORGE_OP_MAX_ELEMS ||
       !forge_shape_broadcast (
           &product->a_lead, &product->b_lead, &product->lead)) {
     g_autofree char *sa = forge_shape_to_string (a);

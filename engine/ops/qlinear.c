@@ -100,6 +100,12 @@ run_binary (const ForgeStep *step)
 }
 
 static gboolean
+is_channels_last (const ForgeNode *node)
+{
+  return node->nhwc || forge_attrs_int (node->attrs, "channels_last", 0) != 0;
+}
+
+static gboolean
 infer_pool (ForgeNode *node, GError **error)
 {
   if (!forge_quant_need_byte (node, 0, error))
@@ -108,7 +114,7 @@ infer_pool (ForgeNode *node, GError **error)
   if (!forge_quant_check (node, 1, 2, in->dtype, -1, error) ||
       !forge_quant_check (node, 3, 4, in->dtype, -1, error))
     return FALSE;
-  gboolean last = forge_attrs_int (node->attrs, "channels_last", 0) != 0;
+  gboolean last = is_channels_last (node);
   ForgeShape out = in->shape;
   if (out.rank < 3)
     return forge_op_need_rank (node, 0, 4, error);
@@ -136,7 +142,7 @@ run_pool (const ForgeStep *step)
 {
   const ForgeTensor *in = step->in[0];
   const ForgeShape *shape = &in->shape;
-  gboolean last = forge_attrs_int (step->node->attrs, "channels_last", 0) != 0;
+  gboolean last = is_channels_last (step->node);
   int64_t channels = shape->dims[last ? shape->rank - 1 : 1];
   int64_t area = last ? forge_op_volume (shape, 1, shape->rank - 1)
                       : forge_op_volume (shape, 2, shape->rank);

@@ -36,9 +36,10 @@ parse (const ForgeNode *node, ForgeIntConv *conv, GError **error)
   const ForgeShape *w = &forge_node_in (node, 1)->shape;
   gboolean depthwise = is_depthwise (node);
   memset (conv, 0, sizeof *conv);
-  if (!node->nhwc)
-    return forge_node_error (
-        node, error, FORGE_ERROR_SHAPE, "it works in NHWC only");
+  int64_t n_weights = forge_shape_count (w);
+  if (!node->nhwc || n_weights < 1 || n_weights > FORGE_OP_MAX_ELEMS)
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "it works in NHWC only, with at most %d weights", FORGE_OP_MAX_ELEMS);
   if (!forge_window_parse (node, FORGE_WINDOW_CONV, w->dims[1], w->dims[2],
           &conv->window, error))
     return FALSE;

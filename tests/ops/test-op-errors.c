@@ -249,6 +249,9 @@ wild_attributes (Harness *h, ForgeRng *rng)
 static void
 wild_inputs (Harness *h, ForgeRng *rng)
 {
+  static const ForgeDtype types[] = { FORGE_FLOAT32, FORGE_FLOAT32,
+    FORGE_FLOAT32, FORGE_INT64, FORGE_UINT8, FORGE_UINT8, FORGE_INT8,
+    FORGE_INT32 };
   int most = h->node.op->max_inputs < 0 ? 4 : h->node.op->max_inputs;
   int n_inputs = h->node.op->min_inputs +
                  (int) forge_rng_below (
@@ -259,8 +262,7 @@ wild_inputs (Harness *h, ForgeRng *rng)
       int64_t extent = wild (rng);
       shape.dims[d] = MAX (-1, extent);
     }
-    add_input (
-        h, forge_rng_below (rng, 4) ? FORGE_FLOAT32 : FORGE_INT64, &shape);
+    add_input (h, types[forge_rng_below (rng, G_N_ELEMENTS (types))], &shape);
   }
 }
 

@@ -3,11 +3,11 @@
  * From NCHW, as ONNX has it, to NHWC, as the kernels want it. Convolutions,
  * pools and batch norms are marked nhwc, with a Transpose before and after.
  * In running order each Transpose to NCHW then moves down through whatever
- * does not care (element-wise nodes, Concat, Pad, ReduceMean) until it meets
- * a Transpose to NHWC and both go. Where only axes of extent 1 move, a
- * Reshape does, which is free; before a Flatten and Gemm the rows of the
- * weights are put in the other order instead. In training no constant is
- * rewritten. */
+ * does not care (element-wise nodes, quantised ones too, Concat, Pad,
+ * ReduceMean) until it meets a Transpose to NHWC and both go. Where only axes
+ * of extent 1 move, a Reshape does, which is free; before a Flatten and Gemm
+ * the rows of the weights are put in the other order instead. In training no
+ * constant is rewritten. */
 #include "graph/pass-util.h"
 #include "graph/transpose.h"
 
@@ -80,6 +80,7 @@ convert_spatial (Layout *layout, ForgeNode *node)
 {
   ForgeValue *in = forge_node_in (node, 0);
   if (node->nhwc || in->constant || in->shape.rank != 4 ||
+      forge_attrs_int (node->attrs, "channels_last", 0) != 0 ||
       !only_first_output (layout, node))
     return;
   node->nhwc = TRUE;
@@ -105,13 +106,22 @@ constant_as_nhwc (Layout *layout, ForgeValue *value, GError **error)
                   : NULL;
 }
 
+/* Scales and zero points along an axis, which is named by its number. */
+static gboolean
+has_axis_of_scales (const ForgeNode *node)
+{
+  return (forge_node_is (node, "QuantizeLinear") ||
+             forge_node_is (node, "DequantizeLinear")) &&
+         forge_shape_count (&forge_node_in (node, 1)->shape) != 1;
+}
+
 /* Is it worth it, and possible, to let the node work in NHWC? At least as
  * many of its inputs must lose a Transpose as would need a new one. */
 static gboolean
 can_sink (const Layout *layout, const ForgeNode *node)
 {
   guint gained = 0, lost = 0;
-  if (forge_node_out (node, 0)->shape.rank != 4)
+  if (forge_node_out (node, 0)->shape.rank != 4 || has_axis_of_scales (node))
     return FALSE;
   for (guint i = 0; i < node->inputs->len; i++) {
     const ForgeValue *in = node->inputs->pdata[i];
@@ -350,7 +360,8 @@ static gboolean
 visit (Layout *layout, ForgeNode *node, GError **error)
 {
   static const char *const spatial[] = { "Conv", "MaxPool", "AveragePool",
-    "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", NULL };
+    "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization", "QLinearConv",
+    "ConvInteger", "QLinearGlobalAveragePool", NULL };
   static const char *const elementwise[] = { "Relu", "Clip", "LeakyRelu",
     "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Elu", "Selu",
     "Celu", "Gelu", "Mish", "Softplus", "Softsign", "ThresholdedRelu", "Erf",
@@ -358,7 +369,8 @@ visit (Layout *layout, ForgeNode *node, GError **error)
     "Ceil", "Round", "Sign", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh",
     "Asinh", "Acosh", "Atanh", "Not", "IsNaN", "IsInf", "Identity", "Dropout",
     "Cast", "Add", "Sub", "Mul", "Div", "PRelu", "Max", "Min", "Sum", "Mean",
-    "Pow", "Mod", "Concat", NULL };
+    "Pow", "Mod", "Concat", "QuantizeLinear", "DequantizeLinear", "QLinearAdd",
+    "QLinearMul", NULL };
 
   if (!forge_node_in (node, 0))
     return TRUE;
