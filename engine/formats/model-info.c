@@ -4,7 +4,8 @@
  * nothing gets defaults, and the assumptions text says which:
  *   size    224 x 224 where the input's shape leaves it open
  *   layout  NCHW unless only the last extent can be the channels
- *   values  byte / 255 for float32 (uint8 inputs take the byte as it is)
+ *   values  byte / 255 for float32, unless the network quantises its input
+ *           at once and so tells its range (uint8 takes the byte as it is)
  *   colour  RGB
  *   resize  centre crop, antialiased */
 #include "formats/model-info.h"
@@ -203,6 +204,71 @@ forge_info_describe_assumptions (
   return g_string_free (text, text->len == 0);
 }
 
+/* The real numbers that the first node, a quantisation per tensor, can tell
+ * apart. FALSE when the input goes elsewhere. */
+static gboolean
+quantised_range (const ForgeGraph *graph, double *low, double *high)
+{
+  const ForgeNode *first = NULL;
+  for (guint i = 0; i < graph->nodes->len; i++) {
+    const ForgeNode *node = graph->nodes->pdata[i];
+    for (guint k = 0; k < node->inputs->len; k++)
+      if (node->inputs->pdata[k] == graph->inputs->pdata[0]) {
+        if (first)
+          return FALSE;
+        first = node;
+      }
+  }
+  double scale = 0, zero = 0;
+  if (first && strcmp (first->op->type, "TfliteQuantize") == 0) {
+    scale = forge_attrs_float (first->attrs, "scale", 0);
+    zero = (double) forge_attrs_int (first->attrs, "zero", 0);
+  } else if (first && strcmp (first->op->type, "QuantizeLinear") == 0) {
+    const ForgeValue *s = forge_node_in (first, 1);
+    const ForgeValue *z = forge_node_in (first, 2);
+    if (!s->constant || forge_shape_count (&s->shape) != 1 ||
+        (z && !z->constant))
+      return FALSE;
+    scale = *(const float *) s->constant->data;
+    if (z && z->dtype == FORGE_UINT8)
+      zero = *(const uint8_t *) z->constant->data;
+    else if (z)
+      zero = *(const int8_t *) z->constant->data;
+  }
+  ForgeDtype dtype = first ? forge_node_out (first, 0)->dtype : 0;
+  if (!(scale > 0) || (dtype != FORGE_UINT8 && dtype != FORGE_INT8))
+    return FALSE;
+  double lowest = dtype == FORGE_INT8 ? -128 : 0;
+  *low = (lowest - zero) * scale;
+  *high = (lowest + 255 - zero) * scale;
+  return TRUE;
+}
+
+/* A network that quantises its input says which numbers it was calibrated on:
+ * where they are about 0..1, -1..1 or 0..255, that is what it wants. */
+static void
+read_quantised_input (ForgeInfoReader *reader)
+{
+  static const double ranges[][2] = { { 0, 1 }, { -1, 1 }, { 0, 255 } };
+  ForgePreprocess *preprocess = &reader->info->preprocess;
+  double low, high;
+  if ((reader->known & FORGE_INFO_VALUES) ||
+      preprocess->dtype != FORGE_FLOAT32 ||
+      !quantised_range (reader->graph, &low, &high))
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (ranges); i++) {
+    double width = ranges[i][1] - ranges[i][0];
+    if (ABS (low - ranges[i][0]) > width / 50 ||
+        ABS (high - ranges[i][1]) > width / 50)
+      continue;
+    for (int c = 0; c < 3; c++) {
+      preprocess->scale[c] = (float) (width / 255);
+      preprocess->bias[c] = (float) ranges[i][0];
+    }
+    reader->known |= FORGE_INFO_VALUES;
+  }
+}
+
 static void
 apply_defaults (ForgeInfoReader *reader)
 {
@@ -210,6 +276,7 @@ apply_defaults (ForgeInfoReader *reader)
   ForgePreprocess *preprocess = &info->preprocess;
   if (!reader->takes_pictures)
     return;
+  read_quantised_input (reader);
   info->assumed = FORGE_INFO_ALL & ~reader->known;
   if (preprocess->dtype != FORGE_FLOAT32)
     info->assumed &= ~(guint) FORGE_INFO_VALUES;

@@ -334,6 +334,65 @@ probabilities_are_seen_through_reshapes (void)
   }
 }
 
+/* What a first QuantizeLinear says about the numbers that go in. */
+static const struct {
+  float scale;
+  uint8_t zero;
+  gboolean is_known;
+  float low, high; /* of the bytes 0 and 255 */
+} quantised[] = {
+  { 1 / 255.0f, 0, TRUE, 0, 1 },
+  { 2 / 255.0f, 128, TRUE, -1, 1 },
+  { 2 / 255.0f, 127, TRUE, -1, 1 },
+  { 1, 0, TRUE, 0, 255 },
+  { 0.0207f, 114, FALSE, 0, 1 },
+};
+
+static ForgeGraph *
+quantised_graph (float scale, uint8_t zero)
+{
+  g_autoptr (OnnxBuilder) b = onnx_builder_new ();
+  onnx_builder_input (b, "image", FORGE_FLOAT32, DIMS (-1, 3, 8, 8));
+  ForgeOnnx__Tensor *s = onnx_builder_tensor (b, "s", FORGE_FLOAT32, SCALAR);
+  ForgeOnnx__Tensor *z = onnx_builder_tensor (b, "z", FORGE_UINT8, SCALAR);
+  onnx_builder_set_raw (s, &scale, sizeof scale);
+  onnx_builder_set_raw (z, &zero, sizeof zero);
+  onnx_builder_initializer (b, s);
+  onnx_builder_initializer (b, z);
+  onnx_builder_node (b, "QuantizeLinear", "image,s,z", "q");
+  onnx_builder_node (b, "DequantizeLinear", "q,s,z", "scores");
+  onnx_builder_output (b, "scores");
+  g_autoptr (GBytes) bytes = onnx_builder_finish (b);
+  ForgeSource source = { .name = "test.onnx" };
+  gsize size_bytes;
+  const void *data = g_bytes_get_data (bytes, &size_bytes);
+  g_autoptr (GError) error = NULL;
+  ForgeGraph *graph =
+      forge_format_read_bytes (data, size_bytes, &source, &error);
+  g_assert_no_error (error);
+  return graph;
+}
+
+static void
+quantised_input_tells_its_range (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (quantised); i++) {
+    g_autoptr (ForgeGraph) graph =
+        quantised_graph (quantised[i].scale, quantised[i].zero);
+    g_autoptr (ForgeModelInfo) info =
+        forge_model_info_read (graph, "x/m.onnx", NULL);
+    g_test_message ("row %zu: %s", i, info->assumptions);
+    gboolean is_assumed = strstr (info->assumptions, "values scaled") != NULL;
+    g_assert_cmpint (is_assumed, !=, quantised[i].is_known);
+    for (int c = 0; c < 3; c++) {
+      float low = info->preprocess.bias[c];
+      g_assert_cmpfloat_with_epsilon (low, quantised[i].low, 1e-6);
+      g_assert_cmpfloat_with_epsilon (
+          low + 255 * info->preprocess.scale[c], quantised[i].high, 1e-4);
+    }
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -351,5 +410,7 @@ main (int argc, char **argv)
       damaged_modelinfo_files_are_refused, folder_teardown);
   g_test_add_func (
       "/model-info/probabilities", probabilities_are_seen_through_reshapes);
+  g_test_add_func ("/model-info/quantised_input_tells_its_range",
+      quantised_input_tells_its_range);
   return g_test_run ();
 }
