@@ -7,11 +7,27 @@
 
 G_BEGIN_DECLS
 
-/* The highest instruction-set tier in use, after the mask of the environment
- * variable FORGE_CPU: "ref", "avx2", "avx512" or "neon". Any thread. */
+/**
+ * forge_cpu_tier:
+ *
+ * The highest instruction-set tier in use, after the mask of the environment
+ * variable `FORGE_CPU`.
+ *
+ * Thread safety: any thread.
+ * Returns: (transfer none): "ref", "avx2", "avx512" or "neon"
+ * Since: 0.1
+ */
 const char *forge_cpu_tier (void);
-/* CPUs this process may run on: affinity mask cut by the cgroup quota, >= 1.
- * Any thread. */
+
+/**
+ * forge_cpu_count:
+ *
+ * CPUs this process may run on: affinity mask cut by the cgroup quota.
+ *
+ * Thread safety: any thread.
+ * Returns: the number, >= 1
+ * Since: 0.1
+ */
 int forge_cpu_count (void);
 
 G_END_DECLS

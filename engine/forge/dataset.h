@@ -39,20 +39,102 @@ typedef enum {
  */
 ForgeDataset *forge_dataset_open (
     const char *spec, ForgeSplit split, uint64_t seed, GError **error);
+
+/**
+ * forge_dataset_free:
+ * @dataset: (transfer full) (nullable): the data set
+ *
+ * Frees it.
+ *
+ * Since: 0.1
+ */
 void forge_dataset_free (ForgeDataset *dataset);
 
+/**
+ * forge_dataset_get_n_items:
+ * @dataset: the data set
+ *
+ * How many pictures it has.
+ *
+ * Returns: the number
+ * Since: 0.1
+ */
 guint forge_dataset_get_n_items (const ForgeDataset *dataset);
-/* NULL-terminated, in class order. */
+
+/**
+ * forge_dataset_get_labels:
+ * @dataset: the data set
+ *
+ * What the classes are called.
+ *
+ * Returns: (transfer none): in class order, %NULL-terminated
+ * Since: 0.1
+ */
 const char *const *forge_dataset_get_labels (const ForgeDataset *dataset);
+
+/**
+ * forge_dataset_get_n_classes:
+ * @dataset: the data set
+ *
+ * How many classes it has.
+ *
+ * Returns: the number
+ * Since: 0.1
+ */
 guint forge_dataset_get_n_classes (const ForgeDataset *dataset);
+
+/**
+ * forge_dataset_get_class:
+ * @dataset: the data set
+ * @index: which picture, < the number of items
+ *
+ * The true class of a picture.
+ *
+ * Returns: index of the class
+ * Since: 0.1
+ */
 guint forge_dataset_get_class (const ForgeDataset *dataset, guint index);
-/* "test_batch.png[17]" or a file's path. (transfer full) */
+
+/**
+ * forge_dataset_describe_item:
+ * @dataset: the data set
+ * @index: which picture, < the number of items
+ *
+ * Where a picture comes from: "test_batch.png[17]" or a file's path.
+ *
+ * Returns: (transfer full): the text
+ * Since: 0.1
+ */
 char *forge_dataset_describe_item (const ForgeDataset *dataset, guint index);
-/* (transfer full): the picture at its own size; NULL with FORGE_ERROR_FORMAT
- * for a damaged file. Any thread. */
+
+/**
+ * forge_dataset_load:
+ * @dataset: the data set
+ * @index: which picture, < the number of items
+ * @error: return location
+ *
+ * Decodes a picture at its own size.
+ *
+ * Errors: %FORGE_ERROR_FORMAT for a damaged file, and those of
+ * forge_picture_load().
+ *
+ * Thread safety: any thread.
+ * Returns: (transfer full) (nullable): the picture
+ * Since: 0.1
+ */
 ForgePicture *forge_dataset_load (
     const ForgeDataset *dataset, guint index, GError **error);
-/* SHA-256 over labels and pixels in order, hex; cached. (transfer none) */
+
+/**
+ * forge_dataset_get_hash:
+ * @dataset: the data set
+ *
+ * SHA-256 over labels and pixels in order. The first call decodes everything.
+ *
+ * Thread safety: one thread at a time.
+ * Returns: (transfer none): in hexadecimal digits
+ * Since: 0.1
+ */
 const char *forge_dataset_get_hash (ForgeDataset *dataset);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeDataset, forge_dataset_free)

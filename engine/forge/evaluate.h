@@ -9,9 +9,20 @@
 
 G_BEGIN_DECLS
 
-/* One class, or an average. Names as scikit-learn's classification_report. */
+/**
+ * ForgeClassMetrics:
+ * @precision: right ones among those named so, 0..1
+ * @recall: found ones among those that are so, 0..1
+ * @f1_score: harmonic mean of the two
+ * @support: pictures of the class
+ *
+ * One class, or an average over classes; 0 where a ratio is 0/0. The names are
+ * those of scikit-learn's classification_report.
+ *
+ * Since: 0.1
+ */
 typedef struct {
-  double precision, recall, f1_score; /* 0 where the ratio is 0/0 */
+  double precision, recall, f1_score;
   uint64_t support;
 } ForgeClassMetrics;
 
@@ -32,23 +43,80 @@ typedef struct {
 typedef gboolean (*ForgeProgressFunc) (
     uint64_t done, uint64_t total, gpointer user_data);
 
+/**
+ * ForgeEvaluateParams:
+ * @threads: 0 = all the process may use
+ * @preprocess: (nullable): %NULL = the model's
+ * @n_most: pictures, spread over the data evenly; 0 = all
+ *
+ * How to evaluate.
+ *
+ * Since: 0.1
+ */
 typedef struct {
-  int threads;                       /* 0 = all the process may use */
-  const ForgePreprocess *preprocess; /* NULL = the model's */
-  guint n_most; /* pictures, spread over the data evenly; 0 = all */
+  int threads;
+  const ForgePreprocess *preprocess;
+  guint n_most;
 } ForgeEvaluateParams;
 
-/* @params: NULL = as zeros.
- * Errors: FORGE_ERROR_ARGUMENT when the classes of model and data differ in
- * number, FORGE_ERROR_CANCELLED, FORGE_ERROR_FORMAT when nothing decoded. */
+/**
+ * forge_evaluate:
+ * @model: the model
+ * @dataset: pictures with their true classes
+ * @params: (nullable): %NULL = as zeros
+ * @progress: (nullable) (scope call): called now and then
+ * @user_data: for @progress
+ * @error: return location
+ *
+ * Classifies every picture and compares. Pictures that do not decode are
+ * skipped and counted.
+ *
+ * Errors: %FORGE_ERROR_ARGUMENT when the classes of model and data differ in
+ * number, %FORGE_ERROR_CANCELLED, %FORGE_ERROR_FORMAT when nothing decoded.
+ *
+ * Thread safety: one thread at a time per data set.
+ * Returns: (transfer full) (nullable): the figures
+ * Since: 0.1
+ */
 ForgeEvaluation *forge_evaluate (ForgeModel *model, ForgeDataset *dataset,
     const ForgeEvaluateParams *params, ForgeProgressFunc progress,
     gpointer user_data, GError **error);
-/* From pairs already at hand; @confusion as above. */
+
+/**
+ * forge_evaluation_new_from_confusion:
+ * @labels: %NULL-terminated, @n_classes of them
+ * @confusion: counts, `[n_classes][n_classes]`, row = truth
+ * @n_classes: >= 1
+ *
+ * Works the metrics out from pairs already at hand:
+ * precision = tp / (tp + fp), recall = tp / (tp + fn),
+ * f1 = 2 * precision * recall / (precision + recall).
+ *
+ * Returns: (transfer full): the figures
+ * Since: 0.1
+ */
 ForgeEvaluation *forge_evaluation_new_from_confusion (
     const char *const *labels, const uint64_t *confusion, guint n_classes);
+
+/**
+ * forge_evaluation_free:
+ * @evaluation: (transfer full) (nullable): the figures
+ *
+ * Frees them.
+ *
+ * Since: 0.1
+ */
 void forge_evaluation_free (ForgeEvaluation *evaluation);
-/* The class with the least F1 among those with support. */
+
+/**
+ * forge_evaluation_worst_class:
+ * @evaluation: the figures
+ *
+ * The class to look at first.
+ *
+ * Returns: the class with the least F1 among those with support
+ * Since: 0.1
+ */
 guint forge_evaluation_worst_class (const ForgeEvaluation *evaluation);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeEvaluation, forge_evaluation_free)

@@ -114,10 +114,51 @@ typedef struct {
     }                                                                     \
   }
 
+/**
+ * forge_resize_policy_name:
+ * @policy: a policy
+ *
+ * The word for it in model files and on the command line.
+ *
+ * Returns: (transfer none): "stretch", "centre-crop" or "letterbox"
+ * Since: 0.1
+ */
 const char *forge_resize_policy_name (ForgeResizePolicy policy);
+
+/**
+ * forge_resize_filter_name:
+ * @filter: a filter
+ *
+ * The word for it in model files and on the command line.
+ *
+ * Returns: (transfer none): "bilinear", "antialias" or "nearest"
+ * Since: 0.1
+ */
 const char *forge_resize_filter_name (ForgeResizeFilter filter);
+
+/**
+ * forge_resize_policy_parse:
+ * @name: a word
+ * @policy: (out): what it means
+ *
+ * Reads what forge_resize_policy_name() writes.
+ *
+ * Returns: %FALSE for any other word, and @policy is as it was
+ * Since: 0.1
+ */
 gboolean forge_resize_policy_parse (
     const char *name, ForgeResizePolicy *policy);
+
+/**
+ * forge_resize_filter_parse:
+ * @name: a word
+ * @filter: (out): what it means
+ *
+ * Reads what forge_resize_filter_name() writes.
+ *
+ * Returns: %FALSE for any other word, and @filter is as it was
+ * Since: 0.1
+ */
 gboolean forge_resize_filter_parse (
     const char *name, ForgeResizeFilter *filter);
 
@@ -135,6 +176,15 @@ typedef struct _ForgeImager ForgeImager;
  * Since: 0.1
  */
 ForgeImager *forge_imager_new (const ForgePreprocess *preprocess);
+
+/**
+ * forge_imager_free:
+ * @imager: (transfer full) (nullable): the converter
+ *
+ * Frees it.
+ *
+ * Since: 0.1
+ */
 void forge_imager_free (ForgeImager *imager);
 
 /**
@@ -193,10 +243,42 @@ typedef struct {
  * Since: 0.1
  */
 ForgePicture *forge_picture_load (const char *path, GError **error);
+
+/**
+ * forge_picture_load_bytes:
+ * @bytes: a whole PNG or JPEG file
+ * @size_bytes: its length
+ * @name: what to call it in messages
+ * @error: return location
+ *
+ * As forge_picture_load() from memory.
+ *
+ * Thread safety: any thread.
+ * Returns: (transfer full) (nullable): the picture
+ * Since: 0.1
+ */
 ForgePicture *forge_picture_load_bytes (
     const void *bytes, gsize size_bytes, const char *name, GError **error);
+
+/**
+ * forge_picture_free:
+ * @picture: (transfer full) (nullable): the picture
+ *
+ * Frees it.
+ *
+ * Since: 0.1
+ */
 void forge_picture_free (ForgePicture *picture);
-/* Borrows the picture's memory. */
+
+/**
+ * forge_picture_frame:
+ * @picture: the picture
+ *
+ * A view of its pixels.
+ *
+ * Returns: a frame that borrows the memory of @picture
+ * Since: 0.1
+ */
 ForgeFrame forge_picture_frame (const ForgePicture *picture);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeImager, forge_imager_free)

@@ -33,53 +33,252 @@ typedef struct _ForgeModel ForgeModel;
  * Since: 0.1
  */
 ForgeModel *forge_model_load (const char *path, GError **error);
+
+/**
+ * forge_model_load_bytes:
+ * @bytes: a whole model file
+ * @size_bytes: its length
+ * @name: (nullable): what to call it in messages
+ * @error: return location
+ *
+ * As forge_model_load() from memory, which is not needed afterwards. Neither a
+ * .modelinfo nor external data is looked for.
+ *
+ * Thread safety: any thread.
+ * Returns: (transfer full) (nullable): the model
+ * Since: 0.1
+ */
 ForgeModel *forge_model_load_bytes (
     const void *bytes, gsize size_bytes, const char *name, GError **error);
+
+/**
+ * forge_model_ref:
+ * @model: the model
+ *
+ * Takes a reference.
+ *
+ * Thread safety: any thread.
+ * Returns: (transfer full): @model
+ * Since: 0.1
+ */
 ForgeModel *forge_model_ref (ForgeModel *model);
+
+/**
+ * forge_model_unref:
+ * @model: (transfer full) (nullable): the model
+ *
+ * Drops a reference; the last one frees the model.
+ *
+ * Thread safety: any thread.
+ * Since: 0.1
+ */
 void forge_model_unref (ForgeModel *model);
 
-/* `forge.name` of the file, else its base name. */
+/**
+ * forge_model_get_name:
+ * @model: the model
+ *
+ * What the model is called: `forge.name` of the file, else its base name.
+ *
+ * Returns: (transfer none): the text, never %NULL
+ * Since: 0.1
+ */
 const char *forge_model_get_name (const ForgeModel *model);
-/* `forge.version`, else "". */
+
+/**
+ * forge_model_get_version:
+ * @model: the model
+ *
+ * Which version of it this is: `forge.version` of the file, else "".
+ *
+ * Returns: (transfer none): the text, never %NULL
+ * Since: 0.1
+ */
 const char *forge_model_get_version (const ForgeModel *model);
+
+/**
+ * forge_model_get_path:
+ * @model: the model
+ *
+ * Where it was read.
+ *
+ * Returns: (transfer none): the path, or the name given for bytes, never %NULL
+ * Since: 0.1
+ */
 const char *forge_model_get_path (const ForgeModel *model);
-/* NULL-terminated, in class order; empty when the file has none. */
+
+/**
+ * forge_model_get_labels:
+ * @model: the model
+ *
+ * What the classes are called.
+ *
+ * Returns: (transfer none): in class order, %NULL-terminated; empty when the
+ * file has none
+ * Since: 0.1
+ */
 const char *const *forge_model_get_labels (const ForgeModel *model);
-/* Number of classes: the last extent of the first output. */
+
+/**
+ * forge_model_get_n_classes:
+ * @model: the model
+ *
+ * The last extent of the first output.
+ *
+ * Returns: number of classes
+ * Since: 0.1
+ */
 guint forge_model_get_n_classes (const ForgeModel *model);
-/* TRUE when the graph ends in Softmax or Sigmoid, else outputs are logits. */
+
+/**
+ * forge_model_has_probabilities:
+ * @model: the model
+ *
+ * Whether the outputs are probabilities or logits.
+ *
+ * Returns: %TRUE when the graph ends in Softmax or Sigmoid
+ * Since: 0.1
+ */
 gboolean forge_model_has_probabilities (const ForgeModel *model);
+
+/**
+ * forge_model_get_preprocess:
+ * @model: the model
+ *
+ * How pictures become the input.
+ *
+ * Returns: (transfer none): what the file says, completed by assumptions
+ * Since: 0.1
+ */
 const ForgePreprocess *forge_model_get_preprocess (const ForgeModel *model);
-/* What had to be assumed about the preprocessing because neither file nor
- * .modelinfo says it; NULL when nothing. */
+
+/**
+ * forge_model_get_assumptions:
+ * @model: the model
+ *
+ * What had to be assumed about the preprocessing because neither file nor
+ * .modelinfo says it.
+ *
+ * Returns: (transfer none) (nullable): in words; %NULL when nothing
+ * Since: 0.1
+ */
 const char *forge_model_get_assumptions (const ForgeModel *model);
-/* An ONNX metadata value, e.g. "forge.labels"; NULL when absent. */
+
+/**
+ * forge_model_get_metadata:
+ * @model: the model
+ * @key: for example "forge.labels"
+ *
+ * Looks an ONNX metadata value up.
+ *
+ * Returns: (transfer none) (nullable): the value; %NULL when absent
+ * Since: 0.1
+ */
 const char *forge_model_get_metadata (const ForgeModel *model, const char *key);
-/* Mean confidence on the validation data, from `forge.drift`: what a monitor
- * compares a stream with. 0 when the file does not say, or says nonsense. */
+
+/**
+ * forge_model_get_baseline_confidence:
+ * @model: the model
+ *
+ * Mean confidence on the validation data, from `forge.drift`: what a monitor
+ * compares a stream with.
+ *
+ * Returns: 0..1; 0 when the file does not say, or says nonsense
+ * Since: 0.1
+ */
 double forge_model_get_baseline_confidence (const ForgeModel *model);
-/* (transfer container): sorted keys, NULL-terminated. */
+
+/**
+ * forge_model_list_metadata:
+ * @model: the model
+ *
+ * The keys of all metadata.
+ *
+ * Returns: (transfer container): sorted, %NULL-terminated
+ * Since: 0.1
+ */
 const char **forge_model_list_metadata (const ForgeModel *model);
 
-/* An input or output of the graph. */
+/**
+ * ForgePort:
+ * @name: in the file
+ * @dtype: element type
+ * @shape: extents; -1 = any batch
+ *
+ * An input or output of the graph.
+ *
+ * Since: 0.1
+ */
 typedef struct {
   const char *name;
   ForgeDtype dtype;
-  ForgeShape shape; /* -1 = any batch */
+  ForgeShape shape;
 } ForgePort;
 
+/**
+ * forge_model_get_n_inputs:
+ * @model: the model
+ *
+ * How many inputs the graph has.
+ *
+ * Returns: the number
+ * Since: 0.1
+ */
 guint forge_model_get_n_inputs (const ForgeModel *model);
+
+/**
+ * forge_model_get_n_outputs:
+ * @model: the model
+ *
+ * How many outputs the graph has.
+ *
+ * Returns: the number
+ * Since: 0.1
+ */
 guint forge_model_get_n_outputs (const ForgeModel *model);
+
+/**
+ * forge_model_get_input:
+ * @model: the model
+ * @index: which one, from 0
+ *
+ * Describes an input.
+ *
+ * Returns: the port; its name lives as long as the model
+ * Since: 0.1
+ */
 ForgePort forge_model_get_input (const ForgeModel *model, guint index);
+
+/**
+ * forge_model_get_output:
+ * @model: the model
+ * @index: which one, from 0
+ *
+ * Describes an output.
+ *
+ * Returns: the port; its name lives as long as the model
+ * Since: 0.1
+ */
 ForgePort forge_model_get_output (const ForgeModel *model, guint index);
 
-/* One row of the summary, for batch 1. */
+/**
+ * ForgeLayerInfo:
+ * @name: of the node
+ * @type: its operator
+ * @output_shape: for batch 1
+ * @n_parameters: float weights and biases of the node itself
+ * @n_flops: for batch 1; a multiply-add is two
+ *
+ * One row of the summary.
+ *
+ * Since: 0.1
+ */
 typedef struct {
   char *name;
   char *type;
   ForgeShape output_shape;
-  int64_t n_parameters; /* float weights and biases of the node itself */
-  int64_t n_flops;      /* a multiply-add is two */
+  int64_t n_parameters;
+  int64_t n_flops;
 } ForgeLayerInfo;
 
 /**
@@ -95,9 +294,28 @@ typedef struct {
  */
 ForgeLayerInfo *forge_model_summarise (
     const ForgeModel *model, gsize *n_layers);
+
+/**
+ * forge_layer_info_free:
+ * @layers: (transfer full) (nullable): from forge_model_summarise()
+ * @n_layers: number of rows
+ *
+ * Frees the rows.
+ *
+ * Since: 0.1
+ */
 void forge_layer_info_free (ForgeLayerInfo *layers, gsize n_layers);
-/* Trained numbers in the whole file; scalar constants (a rescale, say) do not
- * count. */
+
+/**
+ * forge_model_count_parameters:
+ * @model: the model
+ *
+ * Trained numbers in the whole file; scalar constants (a rescale, say) do not
+ * count.
+ *
+ * Returns: the number
+ * Since: 0.1
+ */
 int64_t forge_model_count_parameters (const ForgeModel *model);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeModel, forge_model_unref)

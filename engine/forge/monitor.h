@@ -55,11 +55,20 @@ typedef struct {
     .interval_ns = 10000000000u                          \
   }
 
-/* One fresh inference result. Cached, skipped or repeated results are never
- * shown to a monitor. */
+/**
+ * ForgeObservation:
+ * @time_ns: running time of the frame; UINT64_MAX = unknown
+ * @probabilities: `float32 [n_classes]`, borrowed for the call
+ * @top_class: the best class
+ *
+ * One fresh inference result. Cached, skipped or repeated results are never
+ * shown to a monitor.
+ *
+ * Since: 0.1
+ */
 typedef struct {
-  uint64_t time_ns;           /* running time of the frame */
-  const float *probabilities; /* [n_classes] */
+  uint64_t time_ns;
+  const float *probabilities;
   guint top_class;
 } ForgeObservation;
 
@@ -91,10 +100,31 @@ typedef struct {
   uint64_t change_estimate;
 } ForgeDriftReport;
 
-/* NULL with FORGE_ERROR_ARGUMENT for an unknown detector or a value out of
- * range. */
+/**
+ * forge_monitor_new:
+ * @params: what to watch for
+ * @error: return location
+ *
+ * Makes a monitor in state %FORGE_DRIFT_WARMUP.
+ *
+ * Errors: %FORGE_ERROR_ARGUMENT for an unknown detector or a value out of
+ * range.
+ *
+ * Thread safety: any thread.
+ * Returns: (transfer full) (nullable): the monitor
+ * Since: 0.1
+ */
 ForgeMonitor *forge_monitor_new (
     const ForgeMonitorParams *params, GError **error);
+
+/**
+ * forge_monitor_free:
+ * @monitor: (transfer full) (nullable): the monitor
+ *
+ * Frees it.
+ *
+ * Since: 0.1
+ */
 void forge_monitor_free (ForgeMonitor *monitor);
 
 /**
@@ -111,15 +141,60 @@ void forge_monitor_free (ForgeMonitor *monitor);
  */
 gboolean forge_monitor_observe (ForgeMonitor *monitor,
     const ForgeObservation *observation, ForgeDriftReport *report);
-/* After a flush, seek, caps or model change: forgets the window and the
- * state, keeps the parameters and the baseline. */
+
+/**
+ * forge_monitor_reset:
+ * @monitor: the monitor
+ *
+ * After a flush, seek, caps or model change: forgets the window and the state,
+ * keeps the parameters and the baseline.
+ *
+ * Thread safety: one thread at a time.
+ * Since: 0.1
+ */
 void forge_monitor_reset (ForgeMonitor *monitor);
+
+/**
+ * forge_monitor_get_state:
+ * @monitor: the monitor
+ *
+ * Where it stands.
+ *
+ * Returns: the state after the last observation
+ * Since: 0.1
+ */
 ForgeDriftState forge_monitor_get_state (const ForgeMonitor *monitor);
 
-/* "warmup", "normal", "drift", "recovered"; "none", "info", ... */
+/**
+ * forge_drift_state_name:
+ * @state: a state
+ *
+ * The word that messages carry.
+ *
+ * Returns: (transfer none): "warmup", "normal", "drift" or "recovered"
+ * Since: 0.1
+ */
 const char *forge_drift_state_name (ForgeDriftState state);
+
+/**
+ * forge_severity_name:
+ * @severity: a severity
+ *
+ * The word that messages carry.
+ *
+ * Returns: (transfer none): "none", "info", "warning" or "critical"
+ * Since: 0.1
+ */
 const char *forge_severity_name (ForgeSeverity severity);
-/* Names of all detectors, NULL-terminated. */
+
+/**
+ * forge_monitor_list_detectors:
+ *
+ * What @detector of #ForgeMonitorParams may be.
+ *
+ * Returns: (transfer none): names, %NULL-terminated
+ * Since: 0.1
+ */
 const char *const *forge_monitor_list_detectors (void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeMonitor, forge_monitor_free)

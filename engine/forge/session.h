@@ -45,13 +45,51 @@ typedef struct {
  */
 ForgeSession *forge_session_new (
     ForgeModel *model, const ForgeSessionParams *params, GError **error);
+
+/**
+ * forge_session_free:
+ * @session: (transfer full) (nullable): the session
+ *
+ * Frees it and drops its reference of the model.
+ *
+ * Since: 0.1
+ */
 void forge_session_free (ForgeSession *session);
 
+/**
+ * forge_session_get_model:
+ * @session: the session
+ *
+ * What it runs.
+ *
+ * Returns: (transfer none): the model
+ * Since: 0.1
+ */
 ForgeModel *forge_session_get_model (const ForgeSession *session);
-/* Borrowed tensors in the session's arena, full shapes. Fill the inputs, run,
- * read the outputs; the next run overwrites them. A run leaves the inputs as
- * they are. */
+
+/**
+ * forge_session_get_input:
+ * @session: the session
+ * @index: which one, from 0
+ *
+ * An input tensor in the arena, of full shape: fill it, then run. A run leaves
+ * it as it is.
+ *
+ * Returns: (transfer none): the tensor
+ * Since: 0.1
+ */
 ForgeTensor *forge_session_get_input (ForgeSession *session, guint index);
+
+/**
+ * forge_session_get_output:
+ * @session: the session
+ * @index: which one, from 0
+ *
+ * An output tensor in the arena, of full shape. The next run overwrites it.
+ *
+ * Returns: (transfer none): the tensor
+ * Since: 0.1
+ */
 ForgeTensor *forge_session_get_output (ForgeSession *session, guint index);
 
 /**
@@ -65,19 +103,59 @@ ForgeTensor *forge_session_get_output (ForgeSession *session, guint index);
  */
 void forge_session_run (ForgeSession *session);
 
-/* Bytes of the activations, and of the packed weights this session shares. */
+/**
+ * forge_session_get_arena_bytes:
+ * @session: the session
+ *
+ * The memory of all activations.
+ *
+ * Returns: bytes
+ * Since: 0.1
+ */
 size_t forge_session_get_arena_bytes (const ForgeSession *session);
+
+/**
+ * forge_session_get_packed_bytes:
+ * @session: the session
+ *
+ * The memory of the packed weights, which the session shares.
+ *
+ * Returns: bytes
+ * Since: 0.1
+ */
 size_t forge_session_get_packed_bytes (const ForgeSession *session);
 
+/**
+ * ForgeNodeProfile:
+ * @name: of the node
+ * @type: its operator
+ * @algorithm: how it computes
+ * @n_runs: since the session was made
+ * @total_ns: time in all of them; 0 unless params asked for the profile
+ * @n_flops: of one run
+ *
+ * One node after optimisation.
+ *
+ * Since: 0.1
+ */
 typedef struct {
   const char *name, *type, *algorithm;
   uint64_t n_runs;
   uint64_t total_ns;
-  int64_t n_flops; /* of one run */
+  int64_t n_flops;
 } ForgeNodeProfile;
 
-/* Nodes after optimisation, in running order. Times are 0 unless params asked
- * for the profile. (transfer container) */
+/**
+ * forge_session_get_profile:
+ * @session: the session
+ * @n_nodes: (out): number of rows
+ *
+ * The nodes in running order.
+ *
+ * Thread safety: not while it runs.
+ * Returns: (transfer container) (array length=n_nodes): the rows
+ * Since: 0.1
+ */
 ForgeNodeProfile *forge_session_get_profile (
     const ForgeSession *session, gsize *n_nodes);
 

@@ -61,25 +61,140 @@ typedef struct _ForgeTensor ForgeTensor;
  */
 ForgeTensor *forge_tensor_new (
     ForgeDtype dtype, const ForgeShape *shape, GError **error);
+
+/**
+ * forge_tensor_ref:
+ * @tensor: the tensor
+ *
+ * Takes a reference.
+ *
+ * Thread safety: any thread.
+ * Returns: (transfer full): @tensor
+ * Since: 0.1
+ */
 ForgeTensor *forge_tensor_ref (ForgeTensor *tensor);
+
+/**
+ * forge_tensor_unref:
+ * @tensor: (transfer full) (nullable): the tensor
+ *
+ * Drops a reference; the last one frees the tensor.
+ *
+ * Thread safety: any thread.
+ * Since: 0.1
+ */
 void forge_tensor_unref (ForgeTensor *tensor);
 
+/**
+ * forge_tensor_get_dtype:
+ * @tensor: the tensor
+ *
+ * The type of its elements.
+ *
+ * Returns: the type
+ * Since: 0.1
+ */
 ForgeDtype forge_tensor_get_dtype (const ForgeTensor *tensor);
+
+/**
+ * forge_tensor_get_shape:
+ * @tensor: the tensor
+ *
+ * Its extents.
+ *
+ * Returns: (transfer none): the shape
+ * Since: 0.1
+ */
 const ForgeShape *forge_tensor_get_shape (const ForgeTensor *tensor);
-/* Elements, row-major; never %NULL for a live tensor. */
+
+/**
+ * forge_tensor_get_data:
+ * @tensor: the tensor
+ *
+ * Its elements, row-major.
+ *
+ * Returns: (transfer none): the first, 64-byte aligned where the tensor owns
+ * its memory; never %NULL for a live tensor
+ * Since: 0.1
+ */
 void *forge_tensor_get_data (const ForgeTensor *tensor);
+
+/**
+ * forge_tensor_get_size_bytes:
+ * @tensor: the tensor
+ *
+ * The length of its data.
+ *
+ * Returns: bytes
+ * Since: 0.1
+ */
 size_t forge_tensor_get_size_bytes (const ForgeTensor *tensor);
+
+/**
+ * forge_tensor_get_count:
+ * @tensor: the tensor
+ *
+ * The number of its elements.
+ *
+ * Returns: product of the extents
+ * Since: 0.1
+ */
 int64_t forge_tensor_get_count (const ForgeTensor *tensor);
 
-/* Field names of NumPy and ONNX: "float32", "uint8" ... */
+/**
+ * forge_dtype_name:
+ * @dtype: a type
+ *
+ * The name that NumPy and ONNX use: "float32", "uint8" and so on.
+ *
+ * Returns: (transfer none): the name
+ * Since: 0.1
+ */
 const char *forge_dtype_name (ForgeDtype dtype);
-/* Bytes of one element; 0 for FORGE_DTYPE_UNKNOWN. */
+
+/**
+ * forge_dtype_size_bytes:
+ * @dtype: a type
+ *
+ * The size of one element.
+ *
+ * Returns: bytes; 0 for %FORGE_DTYPE_UNKNOWN
+ * Since: 0.1
+ */
 size_t forge_dtype_size_bytes (ForgeDtype dtype);
 
-/* "[1, 32, 32, 3]", unknown extents as "?". (transfer full) */
+/**
+ * forge_shape_to_string:
+ * @shape: a shape
+ *
+ * Writes "[1, 32, 32, 3]", unknown extents as "?".
+ *
+ * Returns: (transfer full): the text
+ * Since: 0.1
+ */
 char *forge_shape_to_string (const ForgeShape *shape);
+
+/**
+ * forge_shape_equal:
+ * @a: a shape
+ * @b: another
+ *
+ * Compares rank and extents; unknown equals unknown.
+ *
+ * Returns: %TRUE when they are the same
+ * Since: 0.1
+ */
 gboolean forge_shape_equal (const ForgeShape *a, const ForgeShape *b);
-/* Product of the extents; -1 when one is unknown or the product overflows. */
+
+/**
+ * forge_shape_count:
+ * @shape: a shape
+ *
+ * Multiplies the extents.
+ *
+ * Returns: the product; -1 when an extent is unknown or it overflows
+ * Since: 0.1
+ */
 int64_t forge_shape_count (const ForgeShape *shape);
 
 /**
@@ -97,6 +212,20 @@ int64_t forge_shape_count (const ForgeShape *shape);
  * Since: 0.1
  */
 ForgeTensor *forge_tensor_load_npy (const char *path, GError **error);
+
+/**
+ * forge_tensor_save_npy:
+ * @tensor: the tensor
+ * @path: file to write, replaced whole
+ * @error: return location
+ *
+ * Writes what `numpy.load` reads.
+ *
+ * Errors: %FORGE_ERROR_IO, %FORGE_ERROR_UNSUPPORTED for types NumPy lacks.
+ *
+ * Returns: %TRUE on success
+ * Since: 0.1
+ */
 gboolean forge_tensor_save_npy (
     const ForgeTensor *tensor, const char *path, GError **error);
 

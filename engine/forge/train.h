@@ -73,12 +73,39 @@ typedef struct {
   gboolean stopped_early;
 } ForgeTrainResult;
 
-/* Errors: those of forge_dataset_open(); FORGE_ERROR_ARGUMENT,
- * FORGE_ERROR_NUMERIC naming the layer that first gave NaN or infinity,
- * FORGE_ERROR_IO, FORGE_ERROR_CANCELLED. */
+/**
+ * forge_train:
+ * @params: what to train, on what, and how
+ * @func: (nullable) (scope call): told of every step
+ * @user_data: for @func
+ * @result: (out caller-allocates) (optional): how it went
+ * @error: return location
+ *
+ * Trains a network from first weights drawn by the seed, by Adam on sparse
+ * categorical cross-entropy, validates after every epoch, and writes the
+ * weights with the least validation loss.
+ *
+ * Errors: those of forge_dataset_open(); %FORGE_ERROR_ARGUMENT,
+ * %FORGE_ERROR_NUMERIC naming the layer that first gave NaN or infinity,
+ * %FORGE_ERROR_IO, %FORGE_ERROR_CANCELLED.
+ *
+ * Thread safety: any thread. Repeats bit for bit at the same seed, CPU tier
+ * and number of threads.
+ * Returns: %TRUE when the model file is written
+ * Source: Kingma and Ba, "Adam", ICLR 2015.
+ * Since: 0.1
+ */
 gboolean forge_train (const ForgeTrainParams *params, ForgeTrainFunc func,
     gpointer user_data, ForgeTrainResult *result, GError **error);
-/* NULL-terminated. */
+
+/**
+ * forge_train_list_architectures:
+ *
+ * What @arch of #ForgeTrainParams may be.
+ *
+ * Returns: (transfer none): names, %NULL-terminated
+ * Since: 0.1
+ */
 const char *const *forge_train_list_architectures (void);
 
 G_END_DECLS
