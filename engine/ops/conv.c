@@ -27,6 +27,9 @@
 #define BLOCK_PIXELS 64
 /* A product is cut into at least as many, where it has the tiles. */
 #define MIN_TASKS 8
+/* Inputs of so few channels are worth a padded copy. */
+#define MAX_COPY_CHANNELS 8
+#define PAD_ROWS 32
 
 /* Immutable: packed weights, shared by sessions. */
 typedef struct {
@@ -35,8 +38,14 @@ typedef struct {
   size_t packed_count, group_count; /* floats: all, of one group */
   gboolean by_winograd;             /* inference; training stays direct */
   ForgeWinograd winograd;
+  /* What the product takes for taps and channels. Taps that lie side by side
+   * in a row of the image are one tap of more channels: fewer pointers to
+   * follow for the same sum. */
+  int64_t n_taps, n_channels;
+  int64_t row_pixels; /* of the input, with padding where a copy has it */
+  gboolean is_folded, is_padded;
   /* offsets into workspace, floats */
-  size_t in_at, out_at, packed_at, lanes_at;
+  size_t in_at, out_at, packed_at, padded_at, lanes_at;
 } Prepared;
 
 /* Of one session: pointers into its activations. */
@@ -154,13 +163,32 @@ prepared_free (gpointer data)
 }
 
 static size_t
-count_rows (const ForgeConv *conv)
+count_rows (const Prepared *p)
 {
   size_t mr = forge_kernels ()->igemm_mr;
-  size_t pixels = (size_t) conv->out_pixels;
-  if (!conv->depthwise)
+  size_t pixels = (size_t) p->conv.out_pixels;
+  if (!p->conv.depthwise)
     pixels = (pixels + mr - 1) / mr * mr;
-  return pixels * (size_t) conv->taps;
+  return pixels * (size_t) p->n_taps;
+}
+
+static void
+fold_taps (Prepared *p)
+{
+  const ForgeConv *conv = &p->conv;
+  const ForgeWindow *w = &conv->window;
+  gboolean is_padded = w->pad_left > 0 || w->pad_right > 0;
+  p->n_taps = conv->taps;
+  p->n_channels = conv->group_c;
+  p->row_pixels = w->iw;
+  if (conv->groups != 1 || w->dw != 1 || w->kw == 1 ||
+      (is_padded && conv->c > MAX_COPY_CHANNELS))
+    return;
+  p->is_folded = TRUE;
+  p->is_padded = is_padded;
+  p->n_taps = w->kh;
+  p->n_channels = w->kw * conv->c;
+  p->row_pixels += w->pad_left + w->pad_right;
 }
 
 static void
@@ -178,6 +206,10 @@ plan_workspace (
   p->packed_at = at / 4;
   if (!constant)
     at += forge_align_up (p->packed_count * 4);
+  p->padded_at = at / 4;
+  if (p->is_padded)
+    at += forge_align_up (
+        (size_t) (conv->n * conv->window.ih * p->row_pixels * conv->c) * 4);
   p->lanes_at = at / 4;
   if (p->by_winograd)
     at += (size_t) p->winograd.n_lanes * p->winograd.lane_count * 4;
@@ -217,6 +249,7 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
                                     : p->group_count * (size_t) conv->groups;
   gboolean constant = w->constant && (!b || b->constant);
   p->by_winograd = constant && forge_winograd_plan (conv, &p->winograd);
+  fold_taps (p);
   size_t n_floats;
   plan_workspace (node, p, constant, &n_floats);
   if (constant &&
@@ -253,6 +286,12 @@ row_pointer (const Prepared *p, const float *in, const float *zero,
     int64_t pixel, int64_t tap)
 {
   const ForgeWindow *w = &p->conv.window;
+  if (p->is_folded) {
+    int64_t y = pixel / w->ow * w->sh - w->pad_top + tap * w->dh;
+    int64_t x = pixel % w->ow * w->sw;
+    return y < 0 || y >= w->ih ? zero
+                               : in + (y * p->row_pixels + x) * p->conv.c;
+  }
   int64_t at = forge_window_pixel (w, pixel / w->ow, pixel % w->ow, tap);
   return at < 0 ? zero : in + at * p->conv.c;
 }
@@ -263,7 +302,7 @@ static void
 write_rows (const Prepared *p, const float *in, Bound *bound)
 {
   int64_t mr = p->conv.depthwise ? 1 : (int64_t) forge_kernels ()->igemm_mr;
-  int64_t pixels = p->conv.out_pixels, taps = p->conv.taps;
+  int64_t pixels = p->conv.out_pixels, taps = p->n_taps;
   const float **row = bound->rows;
   for (int64_t first = 0; first < pixels; first += mr)
     for (int64_t k = 0; k < taps; k++)
@@ -281,11 +320,12 @@ bind (ForgeStep *step, GError **error)
   Bound *bound = g_new0 (Bound, 1);
   step->bound.data = bound;
   step->bound.free = bound_free;
-  bound->zero = forge_aligned_alloc0 ((size_t) p->conv.c * sizeof (float));
+  bound->zero = forge_aligned_alloc0 (
+      (size_t) MAX (p->conv.c, p->n_channels) * sizeof (float));
   gboolean by_winograd = p->by_winograd && !step->training;
   size_t n_rows = by_winograd
                       ? (size_t) p->winograd.tiles * FORGE_WINOGRAD_POINTS
-                      : count_rows (&p->conv);
+                      : count_rows (p);
   bound->rows = forge_aligned_alloc (n_rows * sizeof (float *));
   if (!bound->zero || !bound->rows) {
     g_clear_pointer (&step->bound.data, bound_free);
@@ -296,7 +336,8 @@ bind (ForgeStep *step, GError **error)
     forge_winograd_write_rows (
         &p->conv, &p->winograd, in, bound->zero, bound->rows);
   else
-    write_rows (p, in, bound);
+    write_rows (
+        p, p->is_padded ? (float *) step->workspace + p->padded_at : in, bound);
   return TRUE;
 }
 
@@ -304,8 +345,10 @@ typedef struct {
   const Prepared *p;
   const Bound *bound;
   const ForgeActivation *activation;
+  const float *in; /* [N, H, W, C] */
   const float *weights;
   const float *residual; /* as out, or NULL */
+  float *padded;         /* where a padded copy of in goes */
   float *out;
   float min, max;
   /* blocks of work */
@@ -353,14 +396,15 @@ run_product (void *data, int task)
   size_t n_out = (size_t) MIN (job->block_out, conv->group_o - o);
   const float *weights = job->weights + (size_t) g * job->p->group_count +
                          o / nr * (conv->taps * conv->group_c + 1) * nr;
-  ptrdiff_t offset = n * conv->in_pixels * conv->c + g * conv->group_c;
+  ptrdiff_t offset =
+      n * conv->window.ih * job->p->row_pixels * conv->c + g * conv->group_c;
   int64_t end = MIN ((block + 1) * job->block_pixels, conv->out_pixels);
   for (int64_t m = block * job->block_pixels; m < end; m += mr) {
     size_t pixels = (size_t) MIN (mr, conv->out_pixels - m);
     ptrdiff_t at = (n * conv->out_pixels + m) * conv->o + g * conv->group_o + o;
     float *out = job->out + at;
-    kernels->igemm_f32 (pixels, n_out, (size_t) conv->group_c,
-        (size_t) conv->taps, job->bound->rows + m * conv->taps, offset,
+    kernels->igemm_f32 (pixels, n_out, (size_t) job->p->n_channels,
+        (size_t) job->p->n_taps, job->bound->rows + m * job->p->n_taps, offset,
         job->bound->zero, weights, out, conv->o,
         job->residual ? job->residual + at : NULL, conv->o, job->min, job->max);
     activate_rows (job, out, pixels, n_out);
@@ -411,6 +455,23 @@ cut_product (Job *job)
   job->out_blocks = (conv->group_o + job->block_out - 1) / job->block_out;
 }
 
+/* Rows of all images, into the copy that has the padding beside them. */
+static void
+pad_rows (void *data, size_t begin, size_t end)
+{
+  const Job *job = data;
+  const ForgeWindow *w = &job->p->conv.window;
+  size_t pixel = (size_t) job->p->conv.c;
+  size_t left = (size_t) w->pad_left * pixel, inside = (size_t) w->iw * pixel;
+  size_t row = (size_t) job->p->row_pixels * pixel;
+  for (size_t y = begin; y < end; y++) {
+    float *out = job->padded + y * row;
+    memset (out, 0, left * sizeof (float));
+    memcpy (out + left, job->in + y * inside, inside * sizeof (float));
+    memset (out + left + inside, 0, (row - left - inside) * sizeof (float));
+  }
+}
+
 static void
 forward (const ForgeStep *step, Job *job)
 {
@@ -427,6 +488,9 @@ forward (const ForgeStep *step, Job *job)
         step->threads, (int) (conv->n * job->pixel_blocks), run_depthwise, job);
     return;
   }
+  if (job->p->is_padded)
+    forge_op_ranges (step->threads, (size_t) (conv->n * conv->window.ih),
+        PAD_ROWS, pad_rows, job);
   cut_product (job);
   forge_pool_run (step->threads,
       (int) (conv->n * conv->groups * job->out_blocks * job->pixel_blocks),
@@ -455,7 +519,9 @@ run (const ForgeStep *step)
   Job job = { .p = p,
     .bound = step->bound.data,
     .activation = &step->node->activation,
+    .in = nhwc ? step->in[0]->data : workspace + p->in_at,
     .weights = weights_of (step, p),
+    .padded = workspace + p->padded_at,
     .residual = step->n_in > 3 ? step->in[3]->data : NULL,
     .out = nhwc ? step->out[0]->data : workspace + p->out_at };
   forge_op_clamp (job.activation, &job.min, &job.max);
