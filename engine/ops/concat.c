@@ -58,27 +58,51 @@ infer (ForgeNode *node, GError **error)
       node, 0, forge_node_in (node, 0)->dtype, &out, error);
 }
 
+typedef struct {
+  ForgeTensor *const *parts, *whole;
+  size_t part_bytes[FORGE_MAX_NODE_IO]; /* of one row */
+  size_t row_bytes;
+  guint n_parts;
+  gboolean join;
+} Copy;
+
+static void
+copy_rows (void *data, size_t begin, size_t end)
+{
+  const Copy *copy = data;
+  for (size_t row = begin; row < end; row++) {
+    char *place = (char *) copy->whole->data + row * copy->row_bytes;
+    for (guint i = 0; i < copy->n_parts; i++) {
+      size_t bytes = copy->part_bytes[i];
+      if (copy->parts[i] && bytes > 0) {
+        char *part = (char *) copy->parts[i]->data + row * bytes;
+        memcpy (copy->join ? place : part, copy->join ? part : place, bytes);
+      }
+      place += bytes;
+    }
+  }
+}
+
 /* Copies between the whole and its parts, in either direction. */
 static void
-copy_parts (const ForgeStep *step, ForgeTensor **parts, ForgeTensor *whole,
-    gboolean join)
+copy_parts (const ForgeStep *step, ForgeTensor *const *parts,
+    ForgeTensor *whole, gboolean join)
 {
   int axis = 0;
   find_axis (step->node, &axis, NULL);
   const ForgeShape *shape = &step->out[0]->shape;
   size_t size = forge_dtype_size_bytes (whole->dtype);
   size_t inner = (size_t) forge_op_volume (shape, axis + 1, shape->rank) * size;
-  int64_t outer = forge_op_volume (shape, 0, axis);
-  size_t row = (size_t) shape->dims[axis] * inner, at = 0;
-  for (guint i = 0; i < step->n_in; i++) {
-    size_t bytes = (size_t) step->in[i]->shape.dims[axis] * inner;
-    for (int64_t n = 0; n < outer && parts[i] && bytes > 0; n++) {
-      char *part = (char *) parts[i]->data + (size_t) n * bytes;
-      char *place = (char *) whole->data + (size_t) n * row + at;
-      memcpy (join ? place : part, join ? part : place, bytes);
-    }
-    at += bytes;
-  }
+  Copy copy = { .parts = parts,
+    .whole = whole,
+    .row_bytes = (size_t) shape->dims[axis] * inner,
+    .n_parts = step->n_in,
+    .join = join };
+  for (guint i = 0; i < step->n_in; i++)
+    copy.part_bytes[i] = (size_t) step->in[i]->shape.dims[axis] * inner;
+  size_t grain = FORGE_OP_GRAIN * sizeof (float) / MAX (copy.row_bytes, 1);
+  forge_op_ranges (step->threads, (size_t) forge_op_volume (shape, 0, axis),
+      MAX (grain, 1), copy_rows, &copy);
 }
 
 static void
