@@ -18,6 +18,21 @@ typedef struct {
   float min, max;
 } Job;
 
+static ALWAYS_INLINE vf
+load (const float *p, size_t n)
+{
+  return n < VF_WIDTH ? vf_load_n (p, n, 0) : vf_load (p);
+}
+
+static ALWAYS_INLINE void
+store (float *p, size_t n, vf x)
+{
+  if (n < VF_WIDTH)
+    vf_store_n (p, n, x);
+  else
+    vf_store (p, x);
+}
+
 /* Channels c to c + n of `pixels` pixels; rows are already moved. With n_taps
  * a constant the loop over taps unrolls. */
 static ALWAYS_INLINE void
@@ -28,73 +43,70 @@ window (const Job *job, const size_t pixels, const size_t n_taps,
   vf sum[PIXELS];
 #pragma GCC unroll 4
   for (size_t p = 0; p < pixels; p++)
-    sum[p] = n < VF_WIDTH ? vf_load_n (w, n, 0) : vf_load (w);
+    sum[p] = load (w, n);
   for (size_t k = 0; k < n_taps; k++) {
     w += job->n_channels;
-    const vf weight = n < VF_WIDTH ? vf_load_n (w, n, 0) : vf_load (w);
+    const vf weight = load (w, n);
 #pragma GCC unroll 4
     for (size_t p = 0; p < pixels; p++) {
-      const float *a = rows[p * n_taps + k] + c;
-      const vf x = n < VF_WIDTH ? vf_load_n (a, n, 0) : vf_load (a);
+      const vf x = load (rows[p * n_taps + k] + c, n);
       sum[p] = vf_fmadd (x, weight, sum[p]);
     }
   }
 #pragma GCC unroll 4
-  for (size_t p = 0; p < pixels; p++, out += job->out_stride_elems) {
-    const vf y = vf_clamp (sum[p], vf_splat (job->min), vf_splat (job->max));
-    if (n < VF_WIDTH)
-      vf_store_n (out + c, n, y);
-    else
-      vf_store (out + c, y);
-  }
+  for (size_t p = 0; p < pixels; p++, out += job->out_stride_elems)
+    store (out + c, n,
+        vf_clamp (sum[p], vf_splat (job->min), vf_splat (job->max)));
 }
 
-/* Whether four 3x3 windows lie side by side at stride 1 and away from the
- * border, so that in each of three rows of input the six columns are a fixed
- * step apart. */
+/* Whether four 3x3 windows are one pattern: in each, three columns `step`
+ * bytes apart, in three rows; from one to the next, `move` further. Borders
+ * are not. Without branches inside, for the vectoriser. */
 static bool
-slides (const float *const *rows)
+is_regular (const float *const *rows, uintptr_t step, uintptr_t move)
 {
-  const uintptr_t step = (uintptr_t) rows[1] - (uintptr_t) rows[0];
-  for (size_t p = 0; p < PIXELS; p++)
-    for (size_t y = 0; y < 3; y++)
-      for (size_t x = 0; x < 3; x++)
-        if ((uintptr_t) rows[p * 9 + y * 3 + x] !=
-            (uintptr_t) rows[y * 3] + (p + x) * step)
-          return false;
-  return true;
+  uintptr_t other = 0;
+  for (size_t i = 0; i < (PIXELS - 1) * 9; i++)
+    other |= ((uintptr_t) rows[i + 9] - (uintptr_t) rows[i]) ^ move;
+  for (size_t i = 0; i < 9; i += 3) {
+    other |= ((uintptr_t) rows[i + 1] - (uintptr_t) rows[i]) ^ step;
+    other |= ((uintptr_t) rows[i + 2] - (uintptr_t) rows[i + 1]) ^ step;
+  }
+  return other == 0;
 }
 
-/* As window (), for such windows: six columns of input are loaded once
- * instead of twelve. The sums run in the same order: the same bits. */
+/* As window (), for such windows: the columns of input that they share are
+ * loaded once, six at stride 1 and nine at stride 2. The sums run in the same
+ * order: the same bits. */
 static ALWAYS_INLINE void
-sliding_window (const Job *job, const float *const inputs[3], ptrdiff_t step,
-    size_t c, vf min, vf max, float *out)
+sliding_window (const Job *job, const size_t stride,
+    const float *const inputs[3], ptrdiff_t step, size_t c, size_t n, vf min,
+    vf max, float *out)
 {
   const float *w = job->weights + c;
   vf sum[PIXELS];
 #pragma GCC unroll 4
   for (size_t p = 0; p < PIXELS; p++)
-    sum[p] = vf_load (w);
+    sum[p] = load (w, n);
 #pragma GCC unroll 3
   for (size_t y = 0; y < 3; y++) {
-    vf column[PIXELS + 2];
+    vf column[2 * PIXELS + 1];
     const float *a = inputs[y] + c;
-#pragma GCC unroll 6
-    for (size_t i = 0; i < PIXELS + 2; i++, a += step)
-      column[i] = vf_pin (vf_load (a));
+#pragma GCC unroll 9
+    for (size_t i = 0; i < stride * (PIXELS - 1) + 3; i++, a += step)
+      column[i] = vf_pin (load (a, n));
 #pragma GCC unroll 3
     for (size_t x = 0; x < 3; x++) {
       w += job->n_channels;
-      const vf weight = vf_pin (vf_load (w));
+      const vf weight = vf_pin (load (w, n));
 #pragma GCC unroll 4
       for (size_t p = 0; p < PIXELS; p++)
-        sum[p] = vf_fmadd (column[p + x], weight, sum[p]);
+        sum[p] = vf_fmadd (column[stride * p + x], weight, sum[p]);
     }
   }
 #pragma GCC unroll 4
   for (size_t p = 0; p < PIXELS; p++, out += job->out_stride_elems)
-    vf_store (out + c, vf_clamp (sum[p], min, max));
+    store (out + c, n, vf_clamp (sum[p], min, max));
 }
 
 static ALWAYS_INLINE void
@@ -108,27 +120,46 @@ all_channels (const Job *job, const size_t pixels, const size_t n_taps,
     window (job, pixels, n_taps, rows, c, job->n_channels - c, out);
 }
 
-static __attribute__ ((noinline)) void
-all_channels_sliding (const Job *job, const float *const *rows, float *out)
+static ALWAYS_INLINE void
+slide (const Job *job, const size_t stride, const float *const inputs[3],
+    ptrdiff_t step, float *out)
 {
-  const float *const inputs[3] = { rows[0], rows[3], rows[6] };
-  const ptrdiff_t step = rows[1] - rows[0];
   const vf min = vf_splat (job->min);
   const vf max = vf_splat (job->max);
   size_t c = 0;
   for (; c + VF_WIDTH <= job->n_channels; c += VF_WIDTH)
-    sliding_window (job, inputs, step, c, min, max, out);
+    sliding_window (job, stride, inputs, step, c, VF_WIDTH, min, max, out);
   if (c < job->n_channels)
-    window (job, PIXELS, 9, rows, c, job->n_channels - c, out);
+    sliding_window (
+        job, stride, inputs, step, c, job->n_channels - c, min, max, out);
+}
+
+/* Four windows of 3x3 whose rows are not moved yet. FALSE when they are not
+ * side by side. */
+static __attribute__ ((noinline)) bool
+try_sliding (const Job *job, const float *const *rows, ptrdiff_t offset_elems,
+    const float *zero, float *out)
+{
+  const uintptr_t step = (uintptr_t) rows[1] - (uintptr_t) rows[0];
+  const uintptr_t move = (uintptr_t) rows[9] - (uintptr_t) rows[0];
+  if (rows[0] == zero || (move != step && move != 2 * step) ||
+      !is_regular (rows, step, move))
+    return false;
+  const float *const inputs[3] = { rows[0] + offset_elems,
+    rows[3] + offset_elems, rows[6] + offset_elems };
+  const ptrdiff_t step_elems = (ptrdiff_t) step / (ptrdiff_t) sizeof (float);
+  if (move == step)
+    slide (job, 1, inputs, step_elems, out);
+  else
+    slide (job, 2, inputs, step_elems, out);
+  return true;
 }
 
 static ALWAYS_INLINE void
 any_taps (
     const Job *job, const size_t pixels, const float *const *rows, float *out)
 {
-  if (pixels == PIXELS && job->n_taps == 9 && slides (rows))
-    all_channels_sliding (job, rows, out);
-  else if (job->n_taps == 9)
+  if (job->n_taps == 9)
     all_channels (job, pixels, 9, rows, out);
   else if (job->n_taps == 25)
     all_channels (job, pixels, 25, rows, out);
@@ -170,7 +201,8 @@ FORGE_VARIANT (dwconv_f32) (size_t n_pixels, size_t n_channels, size_t n_taps,
     if (n_taps > MAX_KEPT_TAPS) {
       pixels = 1;
       large_window (&job, rows, zero, offset_elems, out);
-    } else {
+    } else if (pixels < PIXELS || n_taps != 9 ||
+               !try_sliding (&job, rows, offset_elems, zero, out)) {
       for (size_t i = 0; i < pixels * n_taps; i++)
         kept[i] = row_at (rows[i], zero, offset_elems);
       if (pixels == PIXELS)
