@@ -52,7 +52,7 @@ ForgeModelInfo *forge_model_info_read (
     const ForgeGraph *graph, const char *path, GError **error);
 void forge_model_info_free (ForgeModelInfo *info);
 /* Sets forge.format, forge.name, forge.version, forge.labels and
- * forge.preprocess of the graph from @info. */
+ * forge.preprocess of the graph from @info, but for what it assumed. */
 void forge_model_info_write (const ForgeModelInfo *info, ForgeGraph *graph);
 
 /* The built-in model's bytes (engine/embedded). */

@@ -263,23 +263,31 @@ add_channels (
   json_builder_end_array (builder);
 }
 
+/* What was assumed is left out. */
 static char *
-preprocess_to_json (const ForgePreprocess *preprocess)
+preprocess_to_json (const ForgePreprocess *preprocess, guint assumed)
 {
   JsonBuilder *builder = json_builder_new ();
   json_builder_begin_object (builder);
-  json_builder_set_member_name (builder, "width");
-  json_builder_add_int_value (builder, preprocess->width);
-  json_builder_set_member_name (builder, "height");
-  json_builder_add_int_value (builder, preprocess->height);
-  add_text (builder, "colour",
-      preprocess->channels == 1 ? "grey"
-      : preprocess->bgr         ? "bgr"
-                                : "rgb");
-  add_text (builder, "resize", forge_resize_policy_name (preprocess->policy));
-  add_text (builder, "filter", forge_resize_filter_name (preprocess->filter));
-  add_channels (builder, "scale", preprocess->scale, preprocess->channels);
-  add_channels (builder, "bias", preprocess->bias, preprocess->channels);
+  if (!(assumed & FORGE_INFO_SIZE)) {
+    json_builder_set_member_name (builder, "width");
+    json_builder_add_int_value (builder, preprocess->width);
+    json_builder_set_member_name (builder, "height");
+    json_builder_add_int_value (builder, preprocess->height);
+  }
+  if (!(assumed & FORGE_INFO_COLOUR))
+    add_text (builder, "colour",
+        preprocess->channels == 1 ? "grey"
+        : preprocess->bgr         ? "bgr"
+                                  : "rgb");
+  if (!(assumed & FORGE_INFO_RESIZE))
+    add_text (builder, "resize", forge_resize_policy_name (preprocess->policy));
+  if (!(assumed & FORGE_INFO_FILTER))
+    add_text (builder, "filter", forge_resize_filter_name (preprocess->filter));
+  if (!(assumed & FORGE_INFO_VALUES)) {
+    add_channels (builder, "scale", preprocess->scale, preprocess->channels);
+    add_channels (builder, "bias", preprocess->bias, preprocess->channels);
+  }
   json_builder_end_object (builder);
   return finish (builder);
 }
@@ -294,6 +302,6 @@ forge_model_info_write (const ForgeModelInfo *info, ForgeGraph *graph)
   if (info->labels && info->labels[0])
     set_metadata (graph, "forge.labels", labels_to_json (info->labels));
   if (info->preprocess.channels > 0)
-    set_metadata (
-        graph, "forge.preprocess", preprocess_to_json (&info->preprocess));
+    set_metadata (graph, "forge.preprocess",
+        preprocess_to_json (&info->preprocess, info->assumed));
 }

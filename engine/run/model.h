@@ -3,7 +3,7 @@
  * The inside of ForgeModel, for run/ and train/. */
 #pragma once
 
-#include "forge/model.h"
+#include "forge/preprocess.h"
 #include "formats/format.h"
 #include "run/plan.h"
 
@@ -16,5 +16,7 @@ ForgeModel *forge_model_new_from_graph (
 const ForgeGraph *forge_model_get_graph (const ForgeModel *model);
 /* Bits of ForgeInfoKnown (formats/model-info.h) that had to be assumed. */
 guint forge_model_get_assumed (const ForgeModel *model);
+/* Bits of ForgeInfoKnown that @stated states. */
+guint forge_stated_fields (const ForgeStatedPreprocess *stated);
 /* The shared plan for @batch, made on first use. (transfer full) */
 ForgePlan *forge_model_plan (ForgeModel *model, int batch, GError **error);

@@ -147,8 +147,8 @@ state_resize (const ForgeStatedPreprocess *stated, ForgePreprocess *preprocess,
   return TRUE;
 }
 
-static guint
-stated_fields (const ForgeStatedPreprocess *stated)
+guint
+forge_stated_fields (const ForgeStatedPreprocess *stated)
 {
   gboolean values = stated->scale || stated->mean || stated->std;
   return (values ? FORGE_INFO_VALUES : 0) |
@@ -167,7 +167,7 @@ forge_model_state_preprocess (const ForgeModel *model,
   const ForgeStatedPreprocess nothing = { 0 };
   if (!stated)
     stated = &nothing;
-  guint fields = stated_fields (stated);
+  guint fields = forge_stated_fields (stated);
   ForgePreprocess result = *forge_model_get_preprocess (model);
   if (fields && result.channels < 1)
     return fail (error, FORGE_ERROR_ARGUMENT,

@@ -139,6 +139,24 @@ stated_preprocessing_wins_and_is_not_noted (void)
 }
 
 static void
+convert_keeps_what_is_stated (void)
+{
+  g_auto (CommandResult) converted = command_run (
+      "convert shades.onnx told.onnx --input-mean .5 --input-std .5"
+      " --input-order rgb --resize stretch --filter nearest");
+  command_assert_status (&converted, 0);
+  g_assert_nonnull (strstr (converted.out, "told.onnx: 4 nodes"));
+  g_assert_cmpstr (converted.err, ==, "");
+  g_auto (CommandResult) result = command_run ("classify told.onnx red.png");
+  command_assert_status (&result, 0);
+  g_assert_cmpstr (result.err, ==, "");
+  g_auto (CommandResult) stated =
+      command_run ("classify shades.onnx red.png --input-mean .5 --input-std .5"
+                   " --input-order rgb --resize stretch --filter nearest");
+  g_assert_cmpstr (result.out, ==, stated.out);
+}
+
+static void
 wrong_statements_are_refused (void)
 {
   static const struct {
@@ -148,6 +166,8 @@ wrong_statements_are_refused (void)
     { "classify shades.onnx red.png --input-layout nhwc", "nhwc" },
     { "classify colours.onnx red.png --input-scale 1", "uint8" },
     { "evaluate shades.onnx --data . --resize cover", "cover" },
+    { "convert absent.onnx out.onnx", "absent.onnx" },
+    { "convert shades.onnx absent/out.onnx", "absent/out.onnx" },
     { "watch none.webm --input-order gbr", "gbr" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
@@ -164,6 +184,8 @@ wrong_usage_exits_with_2 (void)
     const char *line, *word;
   } rows[] = {
     { "classify colours.onnx", "FILE" },
+    { "convert colours.onnx", "OUT.onnx" },
+    { "convert colours.onnx out.keras", "out.keras" },
     { "classify colours.onnx a.png --top-k 0", "--top-k" },
     { "classify colours.onnx a.png --top-k many", "many" },
     { "classify colours.onnx a.png --threads -1", "--threads" },
@@ -205,6 +227,7 @@ main (int argc, char **argv)
   ADD (classify_goes_on_after_a_bad_file);
   ADD (run_gives_the_bits_that_classify_gives);
   ADD (stated_preprocessing_wins_and_is_not_noted);
+  ADD (convert_keeps_what_is_stated);
   ADD (wrong_statements_are_refused);
   ADD (wrong_usage_exits_with_2);
   ADD (models_that_do_not_classify_are_refused);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * From any format that is read to ONNX, the one that is written. */
+#pragma once
+
+#include "forge/preprocess.h"
+
+G_BEGIN_DECLS
+
+/**
+ * forge_model_save_onnx:
+ * @model: a model from a file of any format
+ * @stated: (nullable): what the user says about the input, kept in the file
+ * @path: the file to write, replaced as one
+ * @error: return location
+ *
+ * Writes the network as it was read, before any optimisation, with its name,
+ * version, labels and preprocessing as forge.* metadata. What of the
+ * preprocessing was only assumed is not written: the next reader is to know
+ * that nobody said it.
+ *
+ * Errors: %FORGE_ERROR_UNSUPPORTED listing every node that ONNX has no
+ * operator for; those of forge_model_state_preprocess(); %FORGE_ERROR_IO,
+ * %FORGE_ERROR_MEMORY (also over 2 GiB, which an ONNX file cannot hold).
+ * Thread safety: any thread.
+ * Returns: %TRUE on success; on failure @path is as it was
+ * Since: 0.1
+ */
+gboolean forge_model_save_onnx (const ForgeModel *model,
+    const ForgeStatedPreprocess *stated, const char *path, GError **error);
+
+G_END_DECLS
