@@ -76,6 +76,25 @@ raise_opset (ForgeGraph *graph, const char *name, GError **error)
   return TRUE;
 }
 
+/* ONNX Runtime wants every name once; a layer of another format may have
+ * become several nodes of its name. */
+static void
+make_names_unique (ForgeGraph *graph)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < graph->nodes->len; i++) {
+    ForgeNode *node = graph->nodes->pdata[i];
+    if (!node->name || !*node->name)
+      continue;
+    g_autofree char *base = g_strdup (node->name);
+    for (guint n = 2; g_hash_table_contains (seen, node->name); n++) {
+      g_free (node->name);
+      node->name = g_strdup_printf ("%s_%s_%u", base, node->op->type, n);
+    }
+    g_hash_table_add (seen, node->name);
+  }
+}
+
 gboolean
 forge_model_save_onnx (const ForgeModel *model,
     const ForgeStatedPreprocess *stated, const char *path, GError **error)
@@ -97,6 +116,7 @@ forge_model_save_onnx (const ForgeModel *model,
       !forge_model_state_preprocess (
           model, stated, &info.preprocess, NULL, error))
     return FALSE;
+  make_names_unique (graph);
   forge_model_info_write (&info, graph);
   return forge_onnx_write (graph, path, error);
 }
