@@ -80,7 +80,7 @@ darken_probe (GstPad *pad, GstPadProbeInfo *info, gpointer user_data)
   if (time_ns == GST_CLOCK_TIME_NONE || time_ns < watch->darken_after_ns)
     return GST_PAD_PROBE_OK;
   GstElement *light = gst_pad_get_parent_element (pad);
-  g_object_set (light, "brightness", -0.1, "contrast", 0.3, NULL);
+  g_object_set (light, "brightness", -0.45, NULL);
   gst_object_unref (light);
   return GST_PAD_PROBE_REMOVE;
 }
