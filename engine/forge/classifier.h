@@ -162,7 +162,8 @@ void forge_classifier_run (ForgeClassifier *classifier);
  *
  * Probabilities as `float32 [n_classes]`: the graph's own when it ends in
  * Softmax or Sigmoid, else softmax of its logits; all 0 when a score is not
- * finite.
+ * finite. A single score p is that of the second of two classes: {1 - p, p},
+ * p = 1 / (1 + exp (-logit)).
  *
  * Thread safety: one thread at a time per classifier.
  * Returns: (transfer none): valid until the next run

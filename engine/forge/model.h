@@ -123,7 +123,8 @@ const char *const *forge_model_get_labels (const ForgeModel *model);
  * forge_model_get_n_classes:
  * @model: the model
  *
- * The last extent of the first output.
+ * The last extent of the first output; 2 where that is 1, for a single score
+ * (of Sigmoid, say) tells two classes apart.
  *
  * Returns: number of classes
  * Since: 0.1

@@ -154,6 +154,8 @@ count_classes (const ForgeGraph *graph)
   for (int i = output->shape.rank > 1; i < output->shape.rank; i++)
     rest.dims[rest.rank++] = output->shape.dims[i];
   int64_t count = output->shape.rank > 0 ? forge_shape_count (&rest) : 0;
+  if (count == 1) /* one score tells two classes apart */
+    return 2;
   return count > 0 && count <= G_MAXINT32 ? (guint) count : 0;
 }
 

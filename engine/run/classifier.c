@@ -16,10 +16,11 @@ struct _ForgeClassifier {
   ForgeSession *session;
   ForgeImager *imager;
   guint batch, n_classes;
-  char **labels; /* [n_classes] */
+  guint n_scores; /* of a picture: n_classes, or 1 for two classes */
+  char **labels;  /* [n_classes] */
   uint8_t *input;
   size_t image_bytes;
-  const float *scores;  /* [batch][n_classes], the network's own */
+  const float *scores;  /* [batch][n_scores], the network's own */
   float *probabilities; /* [batch][n_classes] */
   gboolean *finite;     /* [batch] */
   gboolean has_probabilities;
@@ -84,8 +85,10 @@ attach_output (ForgeClassifier *classifier, ForgeModel *model, GError **error)
         "%u pictures",
         forge_dtype_name (output->dtype), text, classifier->batch);
   classifier->scores = output->data;
-  classifier->n_classes = (guint) (count / classifier->batch);
-  size_t size_bytes = (size_t) count * sizeof (float);
+  classifier->n_scores = (guint) (count / classifier->batch);
+  classifier->n_classes = MAX (classifier->n_scores, 2);
+  size_t size_bytes =
+      (size_t) classifier->batch * classifier->n_classes * sizeof (float);
   classifier->probabilities = forge_aligned_alloc0 (size_bytes);
   if (classifier->probabilities)
     return TRUE;
@@ -201,17 +204,28 @@ all_finite (const float *values, guint n_values)
   return TRUE;
 }
 
+/* One score for two classes is for the second: softmax of one number would
+ * always be 1. */
+static void
+write_two (float score, gboolean is_probability, float *out)
+{
+  out[1] = is_probability ? score : 1 / (1 + expf (-score));
+  out[0] = 1 - out[1];
+}
+
 void
 forge_classifier_run (ForgeClassifier *classifier)
 {
   forge_session_run (classifier->session);
-  size_t n = classifier->n_classes;
+  size_t n = classifier->n_classes, n_scores = classifier->n_scores;
   for (guint slot = 0; slot < classifier->batch; slot++) {
-    const float *scores = classifier->scores + slot * n;
+    const float *scores = classifier->scores + slot * n_scores;
     float *out = classifier->probabilities + slot * n;
-    classifier->finite[slot] = all_finite (scores, (guint) n);
+    classifier->finite[slot] = all_finite (scores, (guint) n_scores);
     if (!classifier->finite[slot])
       memset (out, 0, n * sizeof *out);
+    else if (n_scores == 1)
+      write_two (scores[0], classifier->has_probabilities, out);
     else if (classifier->has_probabilities)
       memcpy (out, scores, n * sizeof *out);
     else

@@ -290,6 +290,61 @@ other_networks_are_refused (void)
   }
 }
 
+/* One score for a picture: a logit, or Sigmoid of it. */
+static ForgeGraph *
+binary_graph (gboolean sigmoid)
+{
+  ForgeGraph *graph = forge_graph_new ("binary");
+  graph->opset = 14;
+  ForgeShape shape = forge_shape (4, -1, SIZE, SIZE, 3);
+  forge_graph_add_input (graph, "image", FORGE_UINT8, &shape);
+  ForgeAttrs *attrs = forge_attrs_new ();
+  forge_attrs_set_int (attrs, "to", FORGE_FLOAT32);
+  toy_onnx_node (graph, "Cast", "image", "floats", attrs);
+  toy_onnx_node (graph, "Flatten", "floats", "flat", NULL);
+  toy_constant (graph, "w", 1, -1e-3f, 1e-3f, SIZE * SIZE * 3, 1, 0, 0);
+  toy_onnx_node (graph, "MatMul", "flat, w", "score", NULL);
+  if (sigmoid)
+    toy_onnx_node (graph, "Sigmoid", "score", "probability", NULL);
+  toy_output (graph, sigmoid ? "probability" : "score");
+  g_assert_true (forge_graph_sort (graph, NULL));
+  g_assert_true (forge_graph_infer (graph, NULL));
+  return graph;
+}
+
+static void
+one_score_tells_two_classes_apart (void)
+{
+  for (int sigmoid = 0; sigmoid < 2; sigmoid++) {
+    g_autoptr (ForgeModel) model = take_model (binary_graph (sigmoid));
+    g_autoptr (ForgeClassifier) classifier = open_classifier (model, 2);
+    g_assert_cmpuint (forge_model_get_n_classes (model), ==, 2);
+    g_assert_cmpuint (forge_classifier_get_n_classes (classifier), ==, 2);
+    float seen[8];
+    for (guint i = 0; i < 8; i += 2) {
+      classify (classifier, 0, i);
+      classify (classifier, 1, i + 1);
+      forge_classifier_run (classifier);
+      const ForgeTensor *scores = forge_session_get_output (
+          forge_classifier_get_session (classifier), 0);
+      for (guint slot = 0; slot < 2; slot++) {
+        const float *p = forge_classifier_get_probabilities (classifier, slot);
+        double score = (double) ((const float *) scores->data)[slot];
+        double want = sigmoid ? score : 1 / (1 + exp (-score));
+        g_assert_cmpfloat_with_epsilon ((double) p[1], want, 1e-6);
+        g_assert_cmpfloat_with_epsilon ((double) (p[0] + p[1]), 1, 1e-6);
+        ForgeClass top[2];
+        g_assert_cmpuint (
+            forge_classifier_get_top (classifier, slot, 2, top), ==, 2);
+        g_assert_cmpuint (top[0].class_id, ==, p[1] > p[0]);
+        seen[i + slot] = p[1];
+      }
+    }
+    /* Not the first label with 1.0 whatever one shows it. */
+    g_assert_cmpfloat ((double) seen[0], !=, (double) seen[1]);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -305,6 +360,7 @@ main (int argc, char **argv)
     { "ties_go_to_the_lower_class", ties_go_to_the_lower_class },
     { "scores_that_are_no_numbers_give_zeros",
         scores_that_are_no_numbers_give_zeros },
+    { "one_score_tells_two_classes_apart", one_score_tells_two_classes_apart },
     { "labels_are_counted_and_named", labels_are_counted_and_named },
     { "other_networks_are_refused", other_networks_are_refused },
   };
