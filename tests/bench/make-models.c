@@ -20,7 +20,7 @@
 static Map
 forge_cnn (Net *net, Map x)
 {
-  x = net_scale (net, x, 1.0f / 255);
+  x = net_scale (net, x, 2); /* a rescale; inputs are in [0, 1) */
   x = net_max_pool (net, net_conv (net, x, 32, 3, 1, 0, RELU), 2, 2, 0, 0);
   x = net_max_pool (net, net_conv (net, x, 64, 3, 1, 0, RELU), 2, 2, 0, 0);
   x = net_flatten (net, net_conv (net, x, 64, 3, 1, 0, RELU));
