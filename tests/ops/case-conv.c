@@ -144,6 +144,8 @@ compare (const Row *row, Harness *h)
         for (int64_t x = 0; x < ow; x++) {
           int64_t at = harness_at (nhwc, out, n, o, y, x);
           double want = naive (row, h, n, o, y, x, top, left);
+          if (h->in[3])
+            want += ((const float *) h->in[3]->data)[at];
           harness_assert_close (row->name, at, got[at],
               activate (&h->node.activation, want), tolerance);
         }
@@ -214,6 +216,42 @@ fused_activation_is_applied (void)
     }
 }
 
+/* Whatever a pass gave as input 3; groups have none. */
+static void
+residual_is_added_before_the_activation (void)
+{
+  ForgeRng rng;
+  forge_rng_seed (&rng, 6);
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    if (rows[i].groups > 1)
+      continue;
+    Harness *h = conv_new (&rows[i], TRUE, TRUE, &rng);
+    h->node.activation = (ForgeActivation) { FORGE_UNARY_CLAMP, 0, 6 };
+    g_assert_true (harness_infer (h, NULL));
+    ForgeShape shape = forge_node_out (&h->node, 0)->shape;
+    harness_fill (harness_input (h, FORGE_FLOAT32, &shape), &rng, -4, 4);
+    harness_prepare (h, 2, FALSE);
+    harness_run (h);
+    compare (&rows[i], h);
+    harness_free (h);
+  }
+}
+
+static void
+files_give_no_residual (void)
+{
+  ForgeRng rng;
+  forge_rng_seed (&rng, 7);
+  Harness *h = conv_new (&rows[0], FALSE, TRUE, &rng);
+  g_assert_true (harness_infer (h, NULL));
+  ForgeShape shape = forge_node_out (&h->node, 0)->shape;
+  harness_input (h, FORGE_FLOAT32, &shape);
+  g_autoptr (GError) error = NULL;
+  g_assert_false (harness_infer (h, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE);
+  harness_free (h);
+}
+
 static void
 threads_do_not_change_a_bit (void)
 {
@@ -261,6 +299,9 @@ main (int argc, char **argv)
       training_uses_the_weights_of_the_moment);
   g_test_add_func (
       "/conv/fused_activation_is_applied", fused_activation_is_applied);
+  g_test_add_func ("/conv/residual_is_added_before_the_activation",
+      residual_is_added_before_the_activation);
+  g_test_add_func ("/conv/files_give_no_residual", files_give_no_residual);
   g_test_add_func (
       "/conv/threads_do_not_change_a_bit", threads_do_not_change_a_bit);
   g_test_add_func ("/conv/one_dimension_works", one_dimension_works);
