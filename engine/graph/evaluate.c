@@ -11,8 +11,10 @@
 #include "base/alloc.h"
 #include "graph/pass-util.h"
 
-/* Values that inference evaluates are lists of extents, not weights. */
+/* Values that inference evaluates are lists of extents, not weights; floats
+ * among them come from an extent that was cast. */
 #define MAX_LIST 64
+#define MAX_FLOATS 16
 
 gboolean
 forge_node_is_constant (const ForgeNode *node)
@@ -29,6 +31,17 @@ forge_node_is_constant (const ForgeNode *node)
   return TRUE;
 }
 
+static gboolean
+reads_folded (const ForgeNode *node)
+{
+  for (guint i = 0; i < node->inputs->len; i++) {
+    const ForgeValue *in = node->inputs->pdata[i];
+    if (in && in->folded)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 gboolean
 forge_node_is_extents (const ForgeNode *node)
 {
@@ -36,8 +49,14 @@ forge_node_is_extents (const ForgeNode *node)
   if (!forge_node_is_constant (node))
     return FALSE;
   int64_t count = out ? forge_shape_count (&out->shape) : -1;
-  return forge_node_is (node, "Constant") ||
-         (out && out->dtype == FORGE_INT64 && count >= 0 && count <= MAX_LIST);
+  if (forge_node_is (node, "Constant"))
+    return TRUE;
+  if (!out || count < 0 || count > MAX_LIST)
+    return FALSE;
+  if (out->dtype == FORGE_FLOAT32)
+    return count <= MAX_FLOATS && out->shape.rank <= 1 && reads_folded (node);
+  return out->dtype == FORGE_INT64 || out->dtype == FORGE_INT32 ||
+         out->dtype == FORGE_BOOL;
 }
 
 static gboolean

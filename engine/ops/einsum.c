@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "ops/element.h"
 #include "ops/op-util.h"
 
 #define MAX_LABELS (2 * FORGE_MAX_DIMS)
@@ -149,9 +150,14 @@ read_equation (const ForgeNode *node, Equation *eq, GError **error)
 {
   char terms[MAX_TERMS][MAX_LABELS + 1], out[MAX_LABELS + 1];
   *eq = (Equation) { 0 };
-  for (guint t = 0; t < node->inputs->len; t++)
-    if (!forge_op_need_float (node, t, error))
-      return FALSE;
+  for (guint t = 0; t < node->inputs->len; t++) {
+    ForgeDtype dtype = forge_node_in (node, t)->dtype;
+    if (!forge_element_is_float (dtype) ||
+        dtype != forge_node_in (node, 0)->dtype)
+      return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
+          "input %u is %s; expected floats of one type", t,
+          forge_dtype_name (dtype));
+  }
   if (!read_terms (node, terms, out, error))
     return FALSE;
   for (const char *c = out; *c; c++) {
@@ -179,14 +185,38 @@ infer (ForgeNode *node, GError **error)
     return FALSE;
   for (; out.rank < eq.n_out; out.rank++)
     out.dims[out.rank] = eq.extents[out.rank];
-  return forge_op_set_out (node, 0, FORGE_FLOAT32, &out, error);
+  return forge_op_set_out (
+      node, 0, forge_node_in (node, 0)->dtype, &out, error);
 }
 
 typedef struct {
   Equation eq;
-  const float *a, *b; /* b may be NULL */
-  float *out;
+  ForgeDtype dtype;
+  const void *a, *b; /* b may be NULL */
+  void *out;
 } Job;
+
+/* The sum over the last label. */
+static double
+dot (const Job *job, int64_t n, int64_t a, int64_t a_step, int64_t b,
+    int64_t b_step)
+{
+  const float *fa = job->a, *fb = job->b;
+  double sum = 0;
+  if (job->dtype == FORGE_FLOAT32 && fb) {
+    for (int64_t k = 0; k < n; k++)
+      sum += (double) fa[a + k * a_step] * fb[b + k * b_step];
+    return sum;
+  }
+  for (int64_t k = 0; k < n; k++) {
+    double x = forge_element_load_float (
+        job->dtype, job->a, (size_t) (a + k * a_step));
+    sum += job->b ? x * forge_element_load_float (
+                            job->dtype, job->b, (size_t) (b + k * b_step))
+                  : x;
+  }
+  return sum;
+}
 
 /* Moves an offset per operand to element @index of labels [from, to). */
 static void
@@ -228,18 +258,17 @@ run_elements (void *data, size_t begin, size_t end)
     for (int64_t o = 0; o < outer; o++) {
       int64_t a = a0, b = b0;
       seek (eq, eq->n_out, inner, o, &a, &b);
-      for (int64_t k = 0; k < n; k++)
-        sum += (double) job->a[a + k * a_step] *
-               (job->b ? job->b[b + k * b_step] : 1);
+      sum += dot (job, n, a, a_step, b, b_step);
     }
-    job->out[i] = (float) sum;
+    forge_element_store_float (job->dtype, job->out, i, sum);
   }
 }
 
 static void
 run (const ForgeStep *step)
 {
-  Job job = { .a = step->in[0]->data,
+  Job job = { .dtype = step->in[0]->dtype,
+    .a = step->in[0]->data,
     .b = step->n_in > 1 ? step->in[1]->data : NULL,
     .out = step->out[0]->data };
   if (!read_equation (step->node, &job.eq, NULL))

@@ -65,8 +65,11 @@ infer (ForgeNode *node, GError **error)
   int64_t before[FORGE_MAX_DIMS], after[FORGE_MAX_DIMS];
   ForgeShape out = in->shape;
   PadMode mode = PAD_CONSTANT;
-  if (!read_mode (node, &mode, error) ||
-      !read_pads (node, out.rank, before, after, error))
+  if (!read_mode (node, &mode, error))
+    return FALSE;
+  if (forge_op_is_pending (node, 1) || forge_op_is_pending (node, 3))
+    return forge_op_set_pending (node, in->dtype, out.rank, error);
+  if (!read_pads (node, out.rank, before, after, error))
     return FALSE;
   if (value &&
       (value->dtype != in->dtype || forge_shape_count (&value->shape) != 1))

@@ -45,12 +45,8 @@ slice_axis (const ForgeNode *node, int64_t extent, int64_t *start, int64_t end,
     return forge_node_error (
         node, error, FORGE_ERROR_SHAPE, "a step of 0 or without a negative");
   if (extent < 0) {
-    gboolean whole = *start == 0 && end >= INT32_MAX && step == 1;
     *count = -1;
-    if (whole || step > 0)
-      return TRUE;
-    return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
-        "a negative step along an unknown extent");
+    return TRUE;
   }
   if (*start < 0)
     *start = *start < -extent ? 0 : *start + extent;
@@ -105,11 +101,35 @@ slice_view (const ForgeNode *node, View *view, GError **error)
   return TRUE;
 }
 
+/* Limits computed from the extents of an unbound input: the axes they are for,
+ * all unless these are constant, have no known extent yet. */
+static gboolean
+infer_pending_slice (ForgeNode *node, GError **error)
+{
+  const ForgeValue *in = forge_node_in (node, 0);
+  ForgeShape out = in->shape;
+  int64_t axes[FORGE_OP_MAX_INTS];
+  int n_axes, axis;
+  if (forge_op_is_pending (node, 3) || !forge_op_has_in (node, 3))
+    return forge_op_set_pending (node, in->dtype, in->shape.rank, error);
+  if (!forge_op_ints (node, "axes", 3, axes, &n_axes, error))
+    return FALSE;
+  for (int i = 0; i < n_axes; i++) {
+    if (!forge_op_axis (node, axes[i], out.rank, &axis, error))
+      return FALSE;
+    out.dims[axis] = -1;
+  }
+  return forge_op_set_out (node, 0, in->dtype, &out, error);
+}
+
 /* An unknown extent stays unknown only where it is kept whole. */
 static gboolean
 infer_slice (ForgeNode *node, GError **error)
 {
   View view;
+  for (guint i = 1; i < 5; i++)
+    if (forge_op_is_pending (node, i))
+      return infer_pending_slice (node, error);
   return slice_view (node, &view, error) &&
          forge_op_set_out (
              node, 0, forge_node_in (node, 0)->dtype, &view.shape, error);
@@ -131,14 +151,19 @@ split_sizes (const ForgeNode *node, int *axis, int64_t *sizes, GError **error)
   int n_outputs = (int) node->outputs->len, n_sizes;
   int64_t sum = 0;
   if (!forge_op_axis (node, forge_attrs_int (node->attrs, "axis", 0), in->rank,
-          axis, error) ||
-      !forge_op_ints (node, "split", 1, sizes, &n_sizes, error))
+          axis, error))
     return FALSE;
   int64_t extent = in->dims[*axis];
-  if (extent < 0 || n_outputs > FORGE_OP_MAX_INTS)
+  if (n_outputs > FORGE_OP_MAX_INTS)
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
-        "cannot split an unknown extent, or into more than %d parts",
-        FORGE_OP_MAX_INTS);
+        "%d parts; at most %d are supported", n_outputs, FORGE_OP_MAX_INTS);
+  if (extent < 0 || forge_op_is_pending (node, 1)) {
+    for (int i = 0; i < n_outputs; i++)
+      sizes[i] = -1;
+    return TRUE;
+  }
+  if (!forge_op_ints (node, "split", 1, sizes, &n_sizes, error))
+    return FALSE;
   int64_t part = extent / n_outputs + (extent % n_outputs != 0), left = extent;
   for (int i = 0; i < n_outputs && n_sizes < 0; i++) {
     sizes[i] = MIN (part, left);
@@ -198,6 +223,13 @@ infer_expand (ForgeNode *node, GError **error)
   int64_t values[FORGE_OP_MAX_INTS];
   int n_values;
   ForgeShape target = { 0 }, out;
+  if (forge_op_is_pending (node, 1)) {
+    const ForgeShape *shape = &forge_node_in (node, 1)->shape;
+    if (shape->rank != 1)
+      return forge_op_need_rank (node, 1, 1, error);
+    return forge_op_set_pending (
+        node, in->dtype, MAX (in->shape.rank, shape->dims[0]), error);
+  }
   if (!forge_op_ints (node, NULL, 1, values, &n_values, error))
     return FALSE;
   if (n_values < 0 || n_values > FORGE_MAX_DIMS)
