@@ -241,6 +241,33 @@ check_types (const ForgeNode *node, GError **error)
   return TRUE;
 }
 
+/* The slope as it broadcasts: one per channel, old exporters wrote without
+ * the axes behind. */
+static ForgeShape
+slope_shape (const ForgeShape *x, const ForgeShape *slope)
+{
+  ForgeShape spread = { .rank = x->rank - 1 }, out;
+  if (slope->rank != 1 || x->rank < 3 || slope->dims[0] == 1 ||
+      slope->dims[0] != x->dims[1] || forge_shape_broadcast (x, slope, &out))
+    return *slope;
+  spread.dims[0] = slope->dims[0];
+  for (int i = 1; i < spread.rank; i++)
+    spread.dims[i] = 1;
+  return spread;
+}
+
+static gboolean
+infer_prelu (ForgeNode *node, GError **error)
+{
+  const ForgeValue *in = forge_node_in (node, 0);
+  ForgeShape slope = slope_shape (&in->shape, &forge_node_in (node, 1)->shape);
+  ForgeShape out;
+  if (!forge_shape_broadcast (&in->shape, &slope, &out))
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "the slope does not broadcast to the input");
+  return forge_op_set_out (node, 0, in->dtype, &out, error);
+}
+
 static gboolean
 infer (ForgeNode *node, GError **error)
 {
@@ -250,6 +277,8 @@ infer (ForgeNode *node, GError **error)
   ForgeShape out = forge_node_in (node, 0)->shape;
   if (!check_types (node, error))
     return FALSE;
+  if (is_type (node, "PRelu"))
+    return infer_prelu (node, error);
   for (guint i = 1; i < node->inputs->len; i++)
     if (!forge_shape_broadcast (&out, &forge_node_in (node, i)->shape, &out))
       return forge_node_error (node, error, FORGE_ERROR_SHAPE,
@@ -343,7 +372,10 @@ run_pair (const ForgeStep *step, const ForgeTensor *a, const ForgeTensor *b)
     .a = a,
     .b = b,
     .out = step->out[0] };
-  forge_broadcast_init (&job.bc, &a->shape, &b->shape, &job.out->shape);
+  ForgeShape shape = b->shape;
+  if (is_type (step->node, "PRelu"))
+    shape = slope_shape (&a->shape, &b->shape);
+  forge_broadcast_init (&job.bc, &a->shape, &shape, &job.out->shape);
   if (job.bc.row > 0)
     forge_op_ranges (step->threads, (size_t) job.bc.n_rows,
         (size_t) (FORGE_OP_GRAIN / 8 / job.bc.row + 1), run_rows, &job);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "ops/element.h"
 
 static const struct {
   const char *type;
@@ -78,6 +79,8 @@ forge_node_activation (const ForgeNode *node, ForgeActivation *activation)
     return FALSE;
   if (!is_clip (node))
     return TRUE;
+  if (forge_node_in (node, 0)->dtype != FORGE_FLOAT32)
+    return FALSE;
   if ((lo && !lo->constant) || (hi && !hi->constant))
     return FALSE;
   read_bounds (
@@ -85,21 +88,62 @@ forge_node_activation (const ForgeNode *node, ForgeActivation *activation)
   return TRUE;
 }
 
+/* Clip has bounds of the input's own type, and any but bool will do. */
+static gboolean
+check_types (const ForgeNode *node, GError **error)
+{
+  ForgeDtype dtype = forge_node_in (node, 0)->dtype;
+  if (!is_clip (node) || dtype == FORGE_FLOAT32)
+    return forge_op_need_float (node, 0, error);
+  if (!forge_dtype_size_bytes (dtype) || dtype == FORGE_BOOL ||
+      dtype == FORGE_UINT64)
+    return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
+        "input 0 is %s, which is not supported", forge_dtype_name (dtype));
+  return TRUE;
+}
+
 static gboolean
 infer (ForgeNode *node, GError **error)
 {
-  if (!forge_op_need_float (node, 0, error))
+  ForgeDtype dtype = forge_node_in (node, 0)->dtype;
+  if (!check_types (node, error))
     return FALSE;
   for (guint i = 1; i < 3; i++) {
     const ForgeValue *bound = forge_node_in (node, i);
-    if (bound && (!forge_op_need_float (node, i, error)))
-      return FALSE;
+    if (bound && bound->dtype != dtype)
+      return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
+          "input %u ('%s') is %s beside %s", i, bound->name,
+          forge_dtype_name (bound->dtype), forge_dtype_name (dtype));
     if (bound && forge_shape_count (&bound->shape) != 1)
       return forge_node_error (node, error, FORGE_ERROR_SHAPE,
           "input %u ('%s') must be a scalar", i, bound->name);
   }
   return forge_op_set_out (
-      node, 0, FORGE_FLOAT32, &forge_node_in (node, 0)->shape, error);
+      node, 0, dtype, &forge_node_in (node, 0)->shape, error);
+}
+
+/* Clip of another type than float32. */
+static void
+clip_elements (const ForgeStep *step)
+{
+  const ForgeTensor *in = step->in[0];
+  const ForgeTensor *lo = step->n_in > 1 ? step->in[1] : NULL;
+  const ForgeTensor *hi = step->n_in > 2 ? step->in[2] : NULL;
+  ForgeTensor *out = step->out[0];
+  ForgeDtype type = in->dtype;
+  size_t count = (size_t) forge_tensor_get_count (in);
+  for (size_t i = 0; i < count; i++)
+    if (forge_element_is_float (type)) {
+      double x = forge_element_load_float (type, in->data, i);
+      x = lo ? MAX (x, forge_element_load_float (type, lo->data, 0)) : x;
+      x = hi ? MIN (x, forge_element_load_float (type, hi->data, 0)) : x;
+      forge_element_store_float (type, out->data, i, x);
+    } else {
+      int64_t x = forge_element_load_int (type, in->data, i);
+      x = lo ? MAX (x, forge_element_load_int (type, lo->data, 0)) : x;
+      x = hi ? MIN (x, forge_element_load_int (type, hi->data, 0)) : x;
+      forge_element_store_int (type, out->data, i, x);
+    }
 }
 
 typedef struct {
@@ -131,6 +175,10 @@ run_range (void *data, size_t begin, size_t end)
 static void
 run (const ForgeStep *step)
 {
+  if (step->in[0]->dtype != FORGE_FLOAT32) {
+    clip_elements (step);
+    return;
+  }
   Unary unary = unary_of (step);
   unary.out = step->out[0]->data;
   forge_op_ranges (step->threads,

@@ -73,11 +73,13 @@ load_ports (const char *folder, const char *kind, ForgeTensor **tensors,
 
 /* The shape of a Reshape, the axes of a Squeeze, the scales of a Resize: we
  * want those as constants, ONNX's cases feed them as inputs. */
-typedef enum { ALL_FED, NUMBERS_CONSTANT, FIRST_FED, N_WAYS } Way;
+typedef enum { ALL_FED, NUMBERS_CONSTANT, FIRST_FED, NONE_FED, N_WAYS } Way;
 
 static gboolean
 is_setting (Way way, guint index, const ForgeTensor *value)
 {
+  if (way == NONE_FED)
+    return TRUE;
   if (index == 0 || way == ALL_FED)
     return FALSE;
   return way == FIRST_FED || value->dtype != FORGE_FLOAT32 ||
@@ -113,16 +115,16 @@ put_constant (GByteArray *file, const char *pb_path, const char *name)
   put_field (file, 0x3a, graph->data, graph->len);
 }
 
-/* The model with its settings turned into initializers: two messages in a row
- * are one message with the fields of both. */
-static ForgeModel *
-load_with_constants (Way way, const char *path, const char *folder,
-    ForgeTensor *const *inputs, guint n_inputs, GError **error)
+/* The model's bytes with its settings turned into initializers: two messages
+ * in a row are one message with the fields of both. */
+static GByteArray *
+add_constants (Way way, const char *path, const char *folder,
+    ForgeTensor *const *inputs, guint n_inputs)
 {
   size_t size_bytes;
   ForgeSource source = { .name = path };
   g_autofree void *bytes = forge_file_read (path, 1 << 30, &size_bytes, NULL);
-  g_autoptr (GByteArray) file = g_byte_array_new ();
+  GByteArray *file = g_byte_array_new ();
   g_byte_array_append (file, bytes, (guint) size_bytes);
   ForgeOnnx__Model *model =
       forge_onnx_unpack_model (bytes, size_bytes, &source, NULL);
@@ -133,7 +135,33 @@ load_with_constants (Way way, const char *path, const char *folder,
       put_constant (file, pb_path, model->graph->input[i]->name);
   }
   forge_onnx__model__free_unpacked (model, NULL);
-  return forge_model_load_bytes (file->data, file->len, path, error);
+  return file;
+}
+
+/* Operators whose result's shape depends on values (Range, NonZero) run where
+ * those are constant, which leaves a network without inputs: folded as a part
+ * of a larger one would be. */
+static char *
+fold_case (const char *path, const GByteArray *file, ForgeTensor *const *want,
+    guint n_outputs, GError **error)
+{
+  ForgeSource source = { .name = path };
+  char *difference = NULL;
+  g_autoptr (ForgeGraph) graph =
+      forge_format_read_bytes (file->data, file->len, &source, error);
+  if (!graph || !forge_graph_run_pass (
+                    graph, "fold_constants", FORGE_PASSES_INFERENCE, error))
+    return NULL;
+  for (guint i = 0; i < n_outputs && !difference; i++) {
+    const ForgeValue *out = graph->outputs->pdata[i];
+    if (!out->constant) {
+      g_set_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED,
+          "output %u is not constant", i);
+      return NULL;
+    }
+    difference = compare_tensors (out->constant, want[i], ONNX_RTOL, ONNX_ATOL);
+  }
+  return difference;
 }
 
 /* What differs, or NULL; @error is set when the case is not supported. */
@@ -149,8 +177,14 @@ run_data_set (const char *path, const char *folder, Way way, GError **error)
     for (guint i = 0; i < n_inputs; i++)
       if (!is_setting (way, i, inputs[i]))
         fed[n_fed++] = inputs[i];
+    g_autoptr (GByteArray) file =
+        add_constants (way, path, folder, inputs, n_inputs);
+    if (way == NONE_FED)
+      difference = fold_case (path, file, outputs, n_outputs, error);
     g_autoptr (ForgeModel) model =
-        load_with_constants (way, path, folder, inputs, n_inputs, error);
+        way == NONE_FED
+            ? NULL
+            : forge_model_load_bytes (file->data, file->len, path, error);
     g_autoptr (ForgeSession) session =
         model ? run_model (model, fed, n_fed, error) : NULL;
     for (guint i = 0; session && i < n_outputs && !difference; i++)
@@ -173,8 +207,12 @@ run_case (const char *folder, GError **error)
     if (!g_file_test (set_folder, G_FILE_TEST_IS_DIR))
       break;
     for (Way way = ALL_FED; way < N_WAYS && !difference; way++) {
-      g_clear_error (error);
-      difference = run_data_set (path, set_folder, way, error);
+      g_autoptr (GError) refused = NULL;
+      difference = run_data_set (path, set_folder, way, &refused);
+      if (!refused)
+        g_clear_error (error);
+      else if (!*error) /* the first one says most */
+        g_propagate_error (error, g_steal_pointer (&refused));
       if (!*error)
         break;
     }

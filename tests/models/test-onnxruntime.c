@@ -86,6 +86,22 @@ files_we_write_run_alike (void)
   g_rmdir (folder);
 }
 
+/* See test-exported.c. */
+static void
+networks_as_torch_writes_them_run_alike (void)
+{
+  static const char *const names[] = { "convnext-17", "shufflenet-13",
+    "swin-13", "swin-17", "vit-13", "vit-17" };
+  g_autoptr (Ort) ort = ort_open ();
+  for (gsize i = 0; ort && i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *file = g_strconcat (names[i], ".onnx", NULL);
+    g_autofree char *path = g_build_filename (g_getenv ("FORGE_SOURCE_ROOT"),
+        "tests", "models", "exported", file, NULL);
+    g_test_message ("%s", names[i]);
+    compare_model (ort, path, 3, 0, 1e-4);
+  }
+}
+
 static void
 the_built_in_model_gives_the_same_probabilities (void)
 {
@@ -123,6 +139,7 @@ main (int argc, char **argv)
 {
   static const Foreign foreign[] = {
     { "onnx/resnet20_cifar10_fp32.onnx", 1e-4 },
+    { "onnx/resnet56_cifar10_fp32.onnx", 1e-4 },
     { "onnx/mnist-8.onnx", 1e-4 },
     { "onnx/external-data/model.onnx", 1e-4 },
     { "onnx/squeezenet1.0_songhan_fp32.onnx", 1e-4 },
@@ -133,6 +150,8 @@ main (int argc, char **argv)
   };
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/onnxruntime/ours", files_we_write_run_alike);
+  g_test_add_func (
+      "/onnxruntime/exported", networks_as_torch_writes_them_run_alike);
   g_test_add_func (
       "/onnxruntime/built-in", the_built_in_model_gives_the_same_probabilities);
   for (gsize i = 0; i < G_N_ELEMENTS (foreign); i++) {

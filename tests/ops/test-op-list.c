@@ -19,6 +19,33 @@ every_operator_is_found_by_its_name (void)
   g_assert_null (forge_op_find ("conv", ""));
 }
 
+static gboolean
+is_word (const char *text, const char *word)
+{
+  gsize length = strlen (word);
+  for (const char *at = text; (at = strstr (at, word)); at++)
+    if (!g_ascii_isalnum (at[-1]) && !g_ascii_isalnum (at[length]))
+      return TRUE;
+  return FALSE;
+}
+
+static void
+every_operator_is_in_the_readme (void)
+{
+  g_autofree char *path = g_build_filename (
+      g_getenv ("FORGE_SOURCE_ROOT"), "engine", "README.md", NULL);
+  g_autofree char *text = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  const char *table = strstr (text, "## ONNX operators");
+  g_assert_nonnull (table);
+  for (const ForgeOp *const *op = forge_op_list (); *op; op++) {
+    gboolean is_onnx =
+        (*op)->domain[0] == 0 || strcmp ((*op)->domain, "com.microsoft") == 0;
+    g_test_message ("%s of '%s'", (*op)->type, (*op)->domain);
+    g_assert_true (!is_onnx || is_word (table, (*op)->type));
+  }
+}
+
 static void
 collect (const char *name, const ForgeAttr *attr, gpointer data)
 {
@@ -66,6 +93,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ops/every_operator_is_found_by_its_name",
       every_operator_is_found_by_its_name);
+  g_test_add_func (
+      "/ops/every_operator_is_in_the_readme", every_operator_is_in_the_readme);
   g_test_add_func ("/ops/attributes_keep_their_values_through_a_copy",
       attributes_keep_their_values_through_a_copy);
   return g_test_run ();

@@ -34,9 +34,14 @@ forge_pass_fold_constants (ForgeGraph *graph, ForgePassSet set, GError **error)
 {
   size_t total_bytes = 0;
   for (guint n = 0; n < graph->nodes->len; n++) {
-    const ForgeNode *node = graph->nodes->pdata[n];
+    ForgeNode *node = graph->nodes->pdata[n];
     size_t size_bytes;
-    if (!forge_node_is_constant (node) || !measure (node, &size_bytes) ||
+    if (!forge_node_is_constant (node))
+      continue;
+    /* a Range has its extent only now that its limits are folded */
+    if (!node->op->infer (node, error))
+      return FALSE;
+    if (!measure (node, &size_bytes) ||
         total_bytes + size_bytes > MAX_TOTAL_BYTES)
       continue;
     total_bytes += size_bytes;
