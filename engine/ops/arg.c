@@ -113,9 +113,9 @@ infer_hardmax (ForgeNode *node, GError **error)
 {
   ForgeLines lines;
   return forge_op_need_float (node, 0, error) &&
-         hardmax_lines (node, &lines, error) &&
          forge_op_set_out (
-             node, 0, FORGE_FLOAT32, &forge_node_in (node, 0)->shape, error);
+             node, 0, FORGE_FLOAT32, &forge_node_in (node, 0)->shape, error) &&
+         hardmax_lines (node, &lines, error);
 }
 
 static void
