@@ -269,6 +269,11 @@ ForgePort forge_model_get_output (const ForgeModel *model, guint index);
  * @output_shape: for batch 1
  * @n_parameters: float weights and biases of the node itself
  * @n_flops: for batch 1; a multiply-add is two
+ * @weight_bytes: of all constants that the node reads
+ * @output_bytes: of its first output for batch 1; 0 where the shape is open
+ * @sources: (array length=n_sources): what it reads: rows, and -1 - i for
+ *   input i of the network
+ * @n_sources: how many
  *
  * One row of the summary.
  *
@@ -280,6 +285,10 @@ typedef struct {
   ForgeShape output_shape;
   int64_t n_parameters;
   int64_t n_flops;
+  int64_t weight_bytes;
+  int64_t output_bytes;
+  int *sources;
+  guint n_sources;
 } ForgeLayerInfo;
 
 /**

@@ -16,14 +16,44 @@ count_input (const ForgeNode *node, guint index)
   return count > 1 ? count : 0;
 }
 
+static int64_t
+count_bytes (const ForgeValue *value)
+{
+  int64_t count = forge_shape_count (&value->shape);
+  return count > 0 ? count * (int64_t) forge_dtype_size_bytes (value->dtype)
+                   : 0;
+}
+
+/* @rows_of: node -> its row, one more. */
+static void
+fill_sources (const ForgeGraph *graph, const ForgeNode *node,
+    GHashTable *rows_of, ForgeLayerInfo *row)
+{
+  row->sources = g_new0 (int, node->inputs->len + 1);
+  for (guint i = 0; i < node->inputs->len; i++) {
+    ForgeValue *value = node->inputs->pdata[i];
+    guint input;
+    if (value && value->constant && !value->folded) {
+      row->weight_bytes += count_bytes (value);
+    } else if (value && value->producer) {
+      gpointer found = g_hash_table_lookup (rows_of, value->producer);
+      row->sources[row->n_sources++] = GPOINTER_TO_INT (found) - 1;
+    } else if (value && g_ptr_array_find (graph->inputs, value, &input)) {
+      row->sources[row->n_sources++] = -1 - (int) input;
+    }
+  }
+}
+
 static void
 fill_row (const ForgeNode *node, ForgeLayerInfo *row)
 {
   row->name = g_strdup (node->name);
   row->type = g_strdup (node->op->type);
   const ForgeValue *out = forge_node_out (node, 0);
-  if (out)
+  if (out) {
     row->output_shape = out->shape;
+    row->output_bytes = count_bytes (out);
+  }
   for (guint i = 0; i < node->inputs->len; i++)
     row->n_parameters += count_input (node, i);
   if (node->op->flops && forge_shape_count (&row->output_shape) >= 0)
@@ -41,8 +71,13 @@ forge_model_summarise (const ForgeModel *model, gsize *n_layers)
       forge_graph_bind_batch (bound, 1, NULL) ? bound : graph;
   *n_layers = shown->nodes->len;
   ForgeLayerInfo *rows = g_new0 (ForgeLayerInfo, *n_layers + 1);
-  for (gsize n = 0; n < *n_layers; n++)
-    fill_row (shown->nodes->pdata[n], &rows[n]);
+  g_autoptr (GHashTable) rows_of = g_hash_table_new (NULL, NULL);
+  for (gsize n = 0; n < *n_layers; n++) {
+    ForgeNode *node = shown->nodes->pdata[n];
+    g_hash_table_insert (rows_of, node, GINT_TO_POINTER ((int) n + 1));
+    fill_row (node, &rows[n]);
+    fill_sources (shown, node, rows_of, &rows[n]);
+  }
   return rows;
 }
 
@@ -52,6 +87,7 @@ forge_layer_info_free (ForgeLayerInfo *layers, gsize n_layers)
   for (gsize n = 0; layers && n < n_layers; n++) {
     g_free (layers[n].name);
     g_free (layers[n].type);
+    g_free (layers[n].sources);
   }
   g_free (layers);
 }

@@ -6,15 +6,22 @@
 #include <string.h>
 
 #include "command.h"
+#include "model-graph.h"
 #include "output.h"
 
 /* Metadata values (a drift baseline, say) can be long; text shows the start
  * and the JSON document everything. */
 #define MAX_VALUE_CHARS 60
 
+typedef struct {
+  const char *json, *dot, *svg; /* files, or NULL */
+} InspectOptions;
+
 static char *
 describe_preprocess (const ForgePreprocess *preprocess)
 {
+  if (preprocess->channels < 1)
+    return g_strdup ("none: the network takes no pictures");
   GString *text = g_string_new (NULL);
   g_string_append_printf (text, "%s to %dx%d, %s filter, ",
       forge_resize_policy_name (preprocess->policy), preprocess->width,
@@ -67,31 +74,46 @@ print_header (FILE *out, const ForgeModel *model)
 }
 
 static void
+print_row (FILE *out, int name_width, const char *name, int type_width,
+    const char *type, const char *const cells[5])
+{
+  fprintf (out, "%-*s  %-*s  %-20s %12s %16s %13s %13s\n", name_width, name,
+      type_width, type, cells[0], cells[1], cells[2], cells[3], cells[4]);
+}
+
+static void
 print_layers (FILE *out, const ForgeModel *model, const ForgeLayerInfo *layers,
     gsize n_layers)
 {
   int name_width = 5, type_width = 4;
-  gint64 n_flops = 0;
+  gint64 n_flops = 0, weight_bytes = 0, output_bytes = 0;
   for (gsize i = 0; i < n_layers; i++) {
     name_width = MAX (name_width, (int) strlen (layers[i].name));
     type_width = MAX (type_width, (int) strlen (layers[i].type));
     n_flops += layers[i].n_flops;
+    weight_bytes += layers[i].weight_bytes;
+    output_bytes += layers[i].output_bytes;
   }
-  fprintf (out, "%-*s  %-*s  %-20s %12s %16s\n", name_width, "Layer",
-      type_width, "Type", "Output shape", "Parameters", "FLOPs");
+  print_row (out, name_width, "Layer", type_width, "Type",
+      (const char *[]) { "Output shape", "Parameters", "FLOPs", "Weight bytes",
+          "Output bytes" });
   for (gsize i = 0; i < n_layers; i++) {
     g_autofree char *shape = forge_shape_to_string (&layers[i].output_shape);
     g_autofree char *parameters = output_thousands (layers[i].n_parameters);
     g_autofree char *flops = output_thousands (layers[i].n_flops);
-    fprintf (out, "%-*s  %-*s  %-20s %12s %16s\n", name_width, layers[i].name,
-        type_width, layers[i].type, shape, parameters, flops);
+    g_autofree char *weights = output_thousands (layers[i].weight_bytes);
+    g_autofree char *output = output_thousands (layers[i].output_bytes);
+    print_row (out, name_width, layers[i].name, type_width, layers[i].type,
+        (const char *[]) { shape, parameters, flops, weights, output });
   }
   g_autofree char *parameters =
       output_thousands (forge_model_count_parameters (model));
   g_autofree char *flops = output_thousands (n_flops);
-  fprintf (out, "%-*s  %-*s  %-20s %12s %16s\n\n", name_width, "Total",
-      type_width, "", "", parameters, flops);
-  fprintf (out, "%s parameters, %s floating-point operations an image\n",
+  g_autofree char *weights = output_thousands (weight_bytes);
+  g_autofree char *output = output_thousands (output_bytes);
+  print_row (out, name_width, "Total", type_width, "",
+      (const char *[]) { "", parameters, flops, weights, output });
+  fprintf (out, "\n%s parameters, %s floating-point operations an image\n",
       parameters, flops);
 }
 
@@ -177,6 +199,8 @@ add_layers (JsonBuilder *builder, const ForgeLayerInfo *layers, gsize n_layers)
     output_add_shape (builder, "output_shape", &layers[i].output_shape);
     output_add_int (builder, "n_parameters", layers[i].n_parameters);
     output_add_int (builder, "n_flops", layers[i].n_flops);
+    output_add_int (builder, "weight_bytes", layers[i].weight_bytes);
+    output_add_int (builder, "output_bytes", layers[i].output_bytes);
     json_builder_end_object (builder);
     n_flops += layers[i].n_flops;
   }
@@ -211,22 +235,41 @@ build_json (
   return builder;
 }
 
-static int
-inspect (const char *path, const char *json)
+static gboolean
+write_drawings (const ForgeModel *model, const ForgeLayerInfo *layers,
+    gsize n_layers, const InspectOptions *options, GError **error)
 {
+  if (options->svg &&
+      !model_graph_write_svg (model, layers, n_layers, options->svg, error))
+    return FALSE;
+  if (!options->dot)
+    return TRUE;
+  g_autofree char *text = model_graph_to_dot (model, layers, n_layers);
+  if (strcmp (options->dot, "-") != 0)
+    return g_file_set_contents (options->dot, text, -1, error);
+  fputs (text, stdout);
+  return TRUE;
+}
+
+static int
+inspect (const char *path, const InspectOptions *options)
+{
+  const char *json = options->json;
   g_autoptr (ForgeModel) model = command_load_model (path);
   if (!model)
     return COMMAND_FAILED;
   gsize n_layers = 0;
   ForgeLayerInfo *layers = forge_model_summarise (model, &n_layers);
-  FILE *out = output_text_stream (json);
+  gboolean dot_out = g_strcmp0 (options->dot, "-") == 0;
+  FILE *out = output_text_stream (dot_out ? options->dot : json);
   print_header (out, model);
   print_layers (out, model, layers, n_layers);
   print_metadata (out, model);
   g_autoptr (JsonBuilder) builder = build_json (model, layers, n_layers);
-  forge_layer_info_free (layers, n_layers);
   g_autoptr (GError) error = NULL;
-  if (!output_write_json (builder, json, &error))
+  gboolean drawn = write_drawings (model, layers, n_layers, options, &error);
+  forge_layer_info_free (layers, n_layers);
+  if (!drawn || !output_write_json (builder, json, &error))
     return command_error ("%s", error->message);
   return COMMAND_OK;
 }
@@ -235,8 +278,14 @@ int
 cmd_inspect (int argc, char **argv)
 {
   g_autofree char *json = NULL;
+  g_autofree char *dot = NULL;
+  g_autofree char *svg = NULL;
   g_auto (GStrv) rest = NULL;
   const GOptionEntry entries[] = {
+    { "dot", 0, 0, G_OPTION_ARG_FILENAME, &dot,
+        "write the graph for Graphviz; - is standard output", "FILE" },
+    { "svg", 0, 0, G_OPTION_ARG_FILENAME, &svg,
+        "draw the graph, top down in running order", "FILE" },
     { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
         "write a JSON document too; - is standard output", "FILE" },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
@@ -250,5 +299,9 @@ cmd_inspect (int argc, char **argv)
     return status;
   if (!rest || g_strv_length (rest) != 1)
     return command_usage_error ("inspect", "exactly one MODEL is needed");
-  return inspect (rest[0], json);
+  if (g_strcmp0 (json, "-") == 0 && g_strcmp0 (dot, "-") == 0)
+    return command_usage_error (
+        "inspect", "--json and --dot cannot both be standard output");
+  const InspectOptions options = { json, dot, svg };
+  return inspect (rest[0], &options);
 }

@@ -65,6 +65,7 @@ wrong_usage_exits_with_2 (void)
     { "help juggle", "juggle" },
     { "inspect", "MODEL" },
     { "inspect a.onnx b.onnx", "MODEL" },
+    { "inspect a.onnx --json - --dot -", "--dot" },
     { "inspect --no-such-option a.onnx", "--no-such-option" },
     { "run colours.onnx", "--input" },
     { "run colours.onnx --input a.npy", "--output" },
@@ -91,6 +92,8 @@ a_file_that_cannot_be_read_is_named (void)
   g_file_set_contents ("text.onnx", "not a model\n", -1, NULL);
   static const char *const lines[] = {
     "inspect absent.onnx",
+    "inspect colours.onnx --svg absent/folder.svg",
+    "inspect colours.onnx --dot absent/folder.dot",
     "run absent.onnx -i a.npy -o b.npy",
     "bench absent.onnx",
     "inspect text.onnx",
@@ -103,6 +106,57 @@ a_file_that_cannot_be_read_is_named (void)
     g_assert_true (g_str_has_prefix (result.err, "gst-forge: "));
     g_assert_true (
         strstr (result.err, "absent") || strstr (result.err, "text.onnx"));
+  }
+}
+
+static void
+inspect_draws_the_graph (void)
+{
+  g_auto (CommandResult) dot =
+      command_run ("inspect arithmetic.onnx --dot - --svg drawn.svg");
+  command_assert_status (&dot, 0);
+  static const char *const parts[] = { "digraph \"arithmetic\" {",
+    "in1 [shape=ellipse, label=\"b\\n[?, 4]\"]",
+    "n1 [label=\"product\\nMul\\n[1, 4]\"]", "  in0 -> n0;", "  in1 -> n0;",
+    "  in0 -> n1;", "  in1 -> n1;" };
+  g_assert_true (g_str_has_prefix (dot.out, "digraph"));
+  g_assert_true (g_str_has_suffix (dot.out, "}\n"));
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++)
+    if (!strstr (dot.out, parts[i]))
+      g_error ("no %s in\n%s", parts[i], dot.out);
+  g_assert_nonnull (strstr (dot.err, "none: the network takes no pictures"));
+  g_autofree char *svg = NULL;
+  g_assert_true (g_file_get_contents ("drawn.svg", &svg, NULL, NULL));
+  g_assert_nonnull (strstr (svg, "<svg "));
+  g_assert_true (g_str_has_suffix (svg, "</svg>\n"));
+  g_auto (CommandResult) chain =
+      command_run ("inspect colours.onnx --dot chain.dot");
+  command_assert_status (&chain, 0);
+  g_assert_nonnull (strstr (chain.out, "Output bytes"));
+  g_autofree char *text = NULL;
+  g_assert_true (g_file_get_contents ("chain.dot", &text, NULL, NULL));
+  g_assert_nonnull (strstr (text, "  in0 -> n0;"));
+  g_assert_nonnull (strstr (text, "  n3 -> n4;"));
+  g_assert_null (strstr (text, "in1"));
+}
+
+static void
+inspect_counts_bytes (void)
+{
+  g_auto (CommandResult) result = command_run ("inspect colours.onnx --json -");
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonArray *layers =
+      json_object_get_array_member (command_json_root (parser), "layers");
+  static const gint64 weights[] = { 0, 4, 0, 4 * (192 * 3 + 3), 0 };
+  static const gint64 outputs[] = { 768, 768, 768, 12, 12 };
+  g_assert_cmpuint (json_array_get_length (layers), ==, 5);
+  for (guint i = 0; i < 5; i++) {
+    JsonObject *layer = json_array_get_object_element (layers, i);
+    g_assert_cmpint (
+        json_object_get_int_member (layer, "weight_bytes"), ==, weights[i]);
+    g_assert_cmpint (
+        json_object_get_int_member (layer, "output_bytes"), ==, outputs[i]);
   }
 }
 
@@ -276,6 +330,8 @@ main (int argc, char **argv)
   ADD (version_is_printed);
   ADD (wrong_usage_exits_with_2);
   ADD (a_file_that_cannot_be_read_is_named);
+  ADD (inspect_draws_the_graph);
+  ADD (inspect_counts_bytes);
   ADD (inspect_shows_layers_and_counts_parameters);
   ADD (inspect_lists_the_layers_of_forge_cnn);
   ADD (inspect_writes_the_same_json_to_a_file);
