@@ -229,6 +229,38 @@ ForgeTensor *forge_tensor_load_npy (const char *path, GError **error);
 gboolean forge_tensor_save_npy (
     const ForgeTensor *tensor, const char *path, GError **error);
 
+/**
+ * forge_tensor_load_pb:
+ * @path: a serialised ONNX TensorProto, such as the input_0.pb of a test case
+ * @error: return location
+ *
+ * Reads one tensor.
+ *
+ * Errors: %FORGE_ERROR_NOT_FOUND, %FORGE_ERROR_IO, %FORGE_ERROR_FORMAT,
+ * %FORGE_ERROR_UNSUPPORTED (an element type that is not read).
+ *
+ * Returns: (transfer full) (nullable): the tensor
+ * Source: onnx.proto, TensorProto
+ * Since: 0.1
+ */
+ForgeTensor *forge_tensor_load_pb (const char *path, GError **error);
+
+/**
+ * forge_tensor_save_pb:
+ * @tensor: the tensor
+ * @path: file to write, replaced whole
+ * @error: return location
+ *
+ * Writes what `onnx.load_tensor` reads.
+ *
+ * Errors: %FORGE_ERROR_IO, %FORGE_ERROR_MEMORY (also over 2 GiB).
+ *
+ * Returns: %TRUE on success
+ * Since: 0.1
+ */
+gboolean forge_tensor_save_pb (
+    const ForgeTensor *tensor, const char *path, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeTensor, forge_tensor_unref)
 
 G_END_DECLS

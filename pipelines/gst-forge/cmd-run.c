@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * `gst-forge run MODEL --input IN.npy --output OUT.npy`: raw tensors in, raw
- * tensors out, no preprocessing. The batch is that of the arrays given. */
+ * `gst-forge run MODEL --input IN.npy --output OUT.pb`: raw tensors in, raw
+ * tensors out, NumPy's or ONNX's files, no preprocessing. The batch is that of
+ * the arrays given. */
 #include <string.h>
 
 #include "command.h"
@@ -76,13 +77,22 @@ batch_of (const ForgeModel *model, GPtrArray *tensors)
   return 1;
 }
 
+/* An ONNX TensorProto, by its name; all else is NumPy's. */
+static gboolean
+is_pb (const char *path)
+{
+  return g_str_has_suffix (path, ".pb");
+}
+
 static GPtrArray *
 load_inputs (const ForgeModel *model, const char *const *paths, GError **error)
 {
   g_autoptr (GPtrArray) tensors =
       g_ptr_array_new_with_free_func ((GDestroyNotify) forge_tensor_unref);
   for (guint i = 0; i < forge_model_get_n_inputs (model); i++) {
-    ForgeTensor *tensor = forge_tensor_load_npy (paths[i], error);
+    ForgeTensor *tensor = is_pb (paths[i])
+                              ? forge_tensor_load_pb (paths[i], error)
+                              : forge_tensor_load_npy (paths[i], error);
     if (!tensor)
       return NULL;
     g_ptr_array_add (tensors, tensor);
@@ -125,7 +135,8 @@ save_outputs (ForgeSession *session, const char *const *paths,
     if (!paths[i])
       continue;
     ForgeTensor *output = forge_session_get_output (session, i);
-    if (!forge_tensor_save_npy (output, paths[i], error))
+    if (!(is_pb (paths[i]) ? forge_tensor_save_pb (output, paths[i], error)
+                           : forge_tensor_save_npy (output, paths[i], error)))
       return FALSE;
     const ForgeShape *shape = forge_tensor_get_shape (output);
     const char *name = forge_model_get_output (model, i).name;
@@ -208,10 +219,12 @@ cmd_run (int argc, char **argv)
   int threads = 0;
   const GOptionEntry entries[] = {
     { "input", 'i', 0, G_OPTION_ARG_FILENAME_ARRAY, &inputs,
-        "array for an input; without a name, the next one", "[NAME=]FILE.npy" },
+        "array for an input, NumPy (.npy) or ONNX (.pb); without a name, the "
+        "next"
+        " one",
+        "[NAME=]FILE" },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME_ARRAY, &outputs,
-        "where an output goes; without a name, the next one",
-        "[NAME=]FILE.npy" },
+        "where an output goes; without a name, the next one", "[NAME=]FILE" },
     { "threads", 't', 0, G_OPTION_ARG_INT, &threads,
         "threads; 0 = all the process may use (0)", "N" },
     { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
@@ -221,7 +234,8 @@ cmd_run (int argc, char **argv)
     { NULL },
   };
   int status = command_parse ("run",
-      "Feed raw tensors (NumPy files) to a model and keep what comes out. Both"
+      "Feed raw tensors (NumPy files, or ONNX TensorProto .pb) to a model and "
+      "keep what comes out. Both"
       "\noptions may be given several times.",
       entries, &argc, &argv);
   if (status >= 0)

@@ -266,6 +266,31 @@ run_takes_inputs_and_outputs_by_name (void)
 }
 
 static void
+run_takes_and_gives_onnx_tensors (void)
+{
+  save_row ("a.npy", FORGE_FLOAT32, 4, (float[]) { 1, 2, 3, 4 });
+  ForgeShape shape = forge_shape (2, 1, 4);
+  g_autoptr (ForgeTensor) b = forge_tensor_new (FORGE_FLOAT32, &shape, NULL);
+  const float values[] = { 10, 20, 30, 40 };
+  memcpy (forge_tensor_get_data (b), values, sizeof values);
+  g_assert_true (forge_tensor_save_pb (b, "b.pb", NULL));
+  g_auto (CommandResult) result =
+      command_run ("run arithmetic.onnx -i a.npy -i b.pb -o s.pb -o p.npy");
+  command_assert_status (&result, 0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeTensor) sum = forge_tensor_load_pb ("s.pb", &error);
+  g_assert_no_error (error);
+  const float sums[] = { 11, 22, 33, 44 };
+  g_assert_true (forge_shape_equal (forge_tensor_get_shape (sum), &shape));
+  g_assert_cmpmem (forge_tensor_get_data (sum), 16, sums, 16);
+  g_file_set_contents ("bad.pb", "no tensor at all", -1, NULL);
+  g_auto (CommandResult) bad =
+      command_run ("run arithmetic.onnx -i a.npy -i bad.pb -o s.pb");
+  command_assert_status (&bad, 3);
+  g_assert_nonnull (strstr (bad.err, "bad.pb"));
+}
+
+static void
 run_refuses_arrays_that_do_not_fit (void)
 {
   save_row ("short.npy", FORGE_FLOAT32, 3, (float[]) { 1, 2, 3 });
@@ -336,6 +361,7 @@ main (int argc, char **argv)
   ADD (inspect_lists_the_layers_of_forge_cnn);
   ADD (inspect_writes_the_same_json_to_a_file);
   ADD (run_takes_inputs_and_outputs_by_name);
+  ADD (run_takes_and_gives_onnx_tensors);
   ADD (run_refuses_arrays_that_do_not_fit);
   ADD (bench_reports_quantiles_in_order);
   int status = g_test_run ();
