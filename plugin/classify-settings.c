@@ -17,7 +17,9 @@ install_loading (GObjectClass *klass)
 {
   g_object_class_install_property (klass, GST_FORGE_PROP_MODEL_FILE,
       g_param_spec_string ("model-file", "Model file",
-          "Path of the ONNX model; NULL = the built-in CIFAR-10 model. "
+          "Path of the model (ONNX, Keras, TensorFlow Lite); NULL = the "
+          "built-in "
+          "CIFAR-10 model. "
           "Can be changed in state NULL only",
           NULL, LOADING));
   g_object_class_install_property (klass, GST_FORGE_PROP_LABELS_FILE,

@@ -30,8 +30,9 @@ print_help (FILE *stream)
       stream);
   for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
     fprintf (stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
-  fputs ("\nA model is an ONNX file, or the word 'embedded' for the built-in"
-         " CIFAR-10 model.\n"
+  fputs ("\nA model is an ONNX, Keras (.keras, .h5) or TensorFlow Lite file, "
+         "or the"
+         " word\n'embedded' for the built-in CIFAR-10 model.\n"
          "Exit status: 0 success, 1 a class F1 is under the floor (evaluate) or"
          " the preprocessing\ndoes not fit (doctor), 2 wrong usage, 3 any other"
          " failure.\n",
