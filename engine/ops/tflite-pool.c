@@ -105,7 +105,9 @@ infer_mean (ForgeNode *node, GError **error)
     return FALSE;
   const ForgeValue *in = forge_node_in (node, 0);
   const int64_t *d = in->shape.dims;
-  if (d[1] < 1 || d[2] < 1 || d[1] * d[2] > 1 << 23)
+  /* the sum of an area of bytes must fit 32 bits */
+  const int64_t most = 1 << 23;
+  if (d[1] < 1 || d[1] > most || d[2] < 1 || d[2] > most || d[1] * d[2] > most)
     return forge_node_error (node, error, FORGE_ERROR_SHAPE,
         "a mean of %" G_GINT64_FORMAT " x %" G_GINT64_FORMAT " pixels", d[1],
         d[2]);
