@@ -371,6 +371,20 @@ list_unknown (JsonArray *layers, int depth, GString *unknown)
   }
 }
 
+/* A network that rescales what it takes wants the bytes as they are; that is
+ * said in the words of our own files, so that nothing has to be assumed. */
+static void
+note_preprocessing (KerasBuilder *builder)
+{
+  const ForgeValue *input = builder->graph->inputs->pdata[0];
+  int64_t channels = input->shape.rank == 4 ? input->shape.dims[3] : 0;
+  if (!builder->scales_input || (channels != 1 && channels != 3))
+    return;
+  g_hash_table_insert (builder->graph->metadata, g_strdup ("forge.preprocess"),
+      g_strdup (channels == 3 ? "{\"scale\":[1,1,1],\"bias\":[0,0,0]}"
+                              : "{\"scale\":[1],\"bias\":[0]}"));
+}
+
 gboolean
 keras_build_model (KerasBuilder *builder, JsonObject *model, GError **error)
 {
@@ -399,5 +413,7 @@ keras_build_model (KerasBuilder *builder, JsonObject *model, GError **error)
   if (!keras_to_nhwc (builder, &output, &out, error))
     return FALSE;
   forge_graph_add_output (builder->graph, out.value);
+  if (builder->graph->inputs->len > 0)
+    note_preprocessing (builder);
   return TRUE;
 }

@@ -105,6 +105,8 @@ static gboolean
 scale_and_offset (KerasBuilder *builder, const KerasLayer *layer,
     ForgeTensor *scale, ForgeTensor *offset, KerasTensor *out, GError **error)
 {
+  if (!out->value->producer)
+    builder->scales_input = TRUE;
   /* [C] broadcasts along the last axis. */
   if (!keras_to_nhwc (builder, layer, out, error))
     return FALSE;

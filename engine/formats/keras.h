@@ -43,6 +43,7 @@ typedef struct {
   KerasWeights *weights;
   const char *name; /* of the file */
   gboolean keras2;
+  gboolean scales_input; /* the model rescales its input itself */
 } KerasBuilder;
 
 typedef struct {

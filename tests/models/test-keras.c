@@ -4,7 +4,10 @@
  * test pictures of CIFAR-10; and foreign or damaged ones are refused. The
  * models are not part of the project: without $FORGE_TEST_DATA (or
  * ../shared/data) and CIFAR-10 the accuracy cases are skipped. */
+#include <glib/gstdio.h>
+#include <hdf5.h>
 #include <string.h>
+#include <zip.h>
 
 #include "base/file.h"
 #include "forge/dataset.h"
@@ -106,6 +109,59 @@ truncated_file_is_refused (gconstpointer user_data)
   }
 }
 
+/* A .keras file without weights: rescale, average over the picture, softmax. */
+static void
+write_rescaling_model (const char *path, const char *h5)
+{
+  static const char config[] =
+      "{\"class_name\":\"Sequential\",\"config\":{\"name\":\"s\",\"layers\":["
+      "{\"class_name\":\"InputLayer\",\"config\":{\"name\":\"in\","
+      "\"batch_shape\":[null,4,4,3]}},"
+      "{\"class_name\":\"Rescaling\",\"config\":{\"name\":\"r\","
+      "\"scale\":0.00392156862745098,\"offset\":0}},"
+      "{\"class_name\":\"GlobalAveragePooling2D\",\"config\":{\"name\":\"g\"}},"
+      "{\"class_name\":\"Activation\",\"config\":{\"name\":\"a\","
+      "\"activation\":\"softmax\"}}]}}";
+  hid_t file = H5Fcreate (h5, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  g_assert_cmpint (file, >=, 0);
+  H5Fclose (file);
+  zip_t *archive = zip_open (path, ZIP_CREATE | ZIP_TRUNCATE, NULL);
+  g_assert_nonnull (archive);
+  zip_file_add (archive, "config.json",
+      zip_source_buffer (archive, config, sizeof config - 1, 0), 0);
+  zip_file_add (
+      archive, "model.weights.h5", zip_source_file (archive, h5, 0, -1), 0);
+  g_assert_cmpint (zip_close (archive), ==, 0);
+}
+
+static void
+model_that_rescales_takes_bytes (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("forge-keras-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, "m.keras", NULL);
+  g_autofree char *h5 = g_build_filename (folder, "m.h5", NULL);
+  write_rescaling_model (path, h5);
+  g_autoptr (ForgeModel) model = forge_model_load (path, &error);
+  g_assert_no_error (error);
+  const ForgePreprocess *preprocess = forge_model_get_preprocess (model);
+  g_assert_cmpfloat (preprocess->scale[0], ==, 1);
+  g_assert_cmpfloat (preprocess->bias[0], ==, 0);
+  g_assert_null (strstr (forge_model_get_assumptions (model), "values"));
+  g_autoptr (ForgeSession) session = forge_session_new (model, NULL, &error);
+  g_assert_no_error (error);
+  float *in = forge_tensor_get_data (forge_session_get_input (session, 0));
+  for (int i = 0; i < 48; i++)
+    in[i] = i % 3 == 1 ? 255 : 0;
+  forge_session_run (session);
+  const float *out =
+      forge_tensor_get_data (forge_session_get_output (session, 0));
+  g_assert_cmpfloat_with_epsilon (out[1], 0.5761169, 1e-6); /* e / (e + 2) */
+  g_remove (path);
+  g_remove (h5);
+  g_rmdir (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -123,5 +179,7 @@ main (int argc, char **argv)
         g_strdup_printf ("/keras/truncated_file_is_refused/%s", rows[i].file);
     g_test_add_data_func (cut, rows[i].file, truncated_file_is_refused);
   }
+  g_test_add_func ("/keras/model_that_rescales_takes_bytes",
+      model_that_rescales_takes_bytes);
   return g_test_run ();
 }
