@@ -54,6 +54,22 @@ typedef void (*forge_winograd_out_f32_fn) (size_t n_channels, const float *in,
     size_t n_columns, float *out, ptrdiff_t out_row_stride_elems,
     ptrdiff_t out_stride_elems, const float *residual, float min, float max);
 
+/* Gradient of the output, on the way to that of the weights:
+ * out[i * out_stride + c] = (A dy A^T)[i / 6][i % 6], dy[y][x] =
+ * rows[4 * y + x][c]; pixels past the image's edge point to `zero`. */
+typedef void (*forge_winograd_grad_f32_fn) (size_t n_channels,
+    const float *const *rows, ptrdiff_t offset_elems, const float *zero,
+    float *out, ptrdiff_t out_stride_elems);
+
+/* Sums of outer products, the gradient of a convolution's weights at one tap:
+ *   out[o][c] += sum_p dy[p][o] * rows[p][c]
+ * for o < n_out, c < n_channels, p < n_pixels; rows and zero as in igemm_f32.
+ */
+typedef void (*forge_outer_f32_fn) (size_t n_out, size_t n_channels,
+    size_t n_pixels, const float *dy, ptrdiff_t dy_stride_elems,
+    const float *const *rows, ptrdiff_t offset_elems, const float *zero,
+    float *out, ptrdiff_t out_stride_elems);
+
 /* out[p][c] = max_k rows[p*n_taps + k][c]; a NaN input gives NaN. The caller
  * leaves padding out by repeating a pointer inside the window. */
 typedef void (*forge_maxpool_f32_fn) (size_t n_pixels, size_t n_channels,
@@ -98,6 +114,11 @@ typedef enum {
 } ForgeUnary;
 typedef void (*forge_unary_f32_fn) (ForgeUnary op, size_t n, const float *x,
     float alpha, float beta, float *out);
+
+/* out[i] = dy[i] * (s + x[i] s (1 - s)), s = sigmoid (x[i]). out may equal x
+ * or dy. */
+typedef void (*forge_silu_grad_f32_fn) (
+    size_t n, const float *x, const float *dy, float *out);
 
 /* One row: out[i] = exp (x[i] - max) / sum. In place allowed. */
 typedef void (*forge_softmax_f32_fn) (size_t n, const float *x, float *out);
