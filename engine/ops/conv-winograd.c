@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Winograd's F(4x4, 3x3). Each task transforms a chunk of tiles into 36
- * matrices [tiles, C], multiplies them with the 36 matrices [C, O] that the
- * weights became at load, and transforms back, all within a scratch that is
- * meant to stay in L2. A lane is one thread's scratch; lanes take tasks from
- * a counter, and what a task computes does not depend on its lane.
- * fp32 stays within 1e-4 of the direct sum (about 1e-6 in practice).
+ * Winograd's F(4x4, 3x3). Each task transforms a chunk of tiles, of one image
+ * or of several, into 36 matrices [tiles, C], multiplies them with the 36
+ * matrices [C, O] that the weights became, and transforms back, all within a
+ * scratch that is meant to stay in L2. A lane is one thread's scratch; lanes
+ * take tasks from a counter, and what a task computes does not depend on its
+ * lane. fp32 stays within 1e-4 of the direct sum (about 1e-6 in practice).
  * Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks"
  * (2015). */
 #include "ops/conv-winograd.h"
 
 #include <math.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
@@ -22,8 +23,12 @@ enum { SIDE = FORGE_WINOGRAD_SIDE, POINTS = FORGE_WINOGRAD_POINTS };
 /* Points lie a line apart from a power of two, or they meet in one set. */
 #define PAD 16
 #define MAX_MR 32
+#define MAX_NR 32
+#define PACK_CHANNELS 8
 /* Transformed inputs and products of one task. */
 #define CHUNK_BYTES (768 * 1024)
+/* In training: with many tiles, weights are read from L3 less often. */
+#define TRAINING_CHUNK_BYTES (3 * 1024 * 1024)
 /* Weights that may be read again for every chunk, from L2. */
 #define SHARED_WEIGHT_BYTES (1024 * 1024)
 #define MIN_TILES 8
@@ -51,62 +56,64 @@ is_faster (const ForgeConv *conv, int64_t tiles)
 }
 
 static void
-cut (const ForgeConv *conv, ForgeWinograd *w)
+cut (const ForgeConv *conv, int64_t chunk_bytes, ForgeWinograd *w)
 {
   int64_t mr = (int64_t) forge_kernels ()->igemm_mr;
   int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
-  int64_t fit = CHUNK_BYTES / (POINTS * 4 * (conv->c + conv->o));
-  w->chunk_tiles = MIN (MAX (fit / mr, 2) * mr, w->tiles);
+  int64_t fit = chunk_bytes / (POINTS * 4 * (conv->c + conv->o));
+  int64_t all = conv->n * w->tiles;
+  w->chunk_tiles = MIN (MAX (fit / mr, 2) * mr, all);
   w->block_out = conv->o;
-  if (divide_up (w->tiles, w->chunk_tiles) < MIN_TASKS) {
+  if (divide_up (all, w->chunk_tiles) < MIN_TASKS) {
     if (POINTS * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
       w->block_out = divide_up (divide_up (conv->o, MIN_TASKS), nr) * nr;
     else
-      w->chunk_tiles = divide_up (w->tiles, MIN_TASKS);
+      w->chunk_tiles = divide_up (all, MIN_TASKS);
   }
-  w->n_chunks = divide_up (w->tiles, w->chunk_tiles);
+  w->n_chunks = divide_up (all, w->chunk_tiles);
   w->out_blocks = divide_up (conv->o, w->block_out);
 }
 
+static size_t
+align (size_t n_floats)
+{
+  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
+}
+
 gboolean
-forge_winograd_plan (const ForgeConv *conv, ForgeWinograd *w)
+forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
 {
   const ForgeWindow *window = &conv->window;
   if (window->kh != 3 || window->kw != 3 || window->sh != 1 ||
       window->sw != 1 || window->dh != 1 || window->dw != 1 ||
+      window->pad_top < 0 || window->pad_left < 0 || conv->n < 1 ||
       conv->groups != 1 || conv->c < MIN_CHANNELS || conv->o < MIN_CHANNELS ||
       forge_kernels ()->igemm_mr > MAX_MR)
     return FALSE;
   w->tiles_y = divide_up (window->oh, SIDE);
   w->tiles_x = divide_up (window->ow, SIDE);
   w->tiles = w->tiles_y * w->tiles_x;
-  if (w->tiles < MIN_TILES || !is_faster (conv, w->tiles))
+  int64_t shared = training ? conv->n : 1;
+  if (shared * w->tiles < MIN_TILES || !is_faster (conv, w->tiles))
     return FALSE;
-  cut (conv, w);
+  cut (conv, training ? TRAINING_CHUNK_BYTES : CHUNK_BYTES, w);
   w->point_count = forge_pack_igemm_f32_count (
       (size_t) conv->o, 1, (size_t) conv->c, forge_kernels ()->igemm_nr);
+  w->packed_count = align (POINTS * w->point_count + (size_t) conv->o);
+  w->plane_count = align ((size_t) (9 * conv->o * conv->c));
   w->lane_count = POINTS * (size_t) (w->chunk_tiles * conv->c + PAD +
                                      w->chunk_tiles * w->block_out + PAD);
-  w->n_lanes =
-      (int) MIN (conv->n * w->n_chunks * w->out_blocks, forge_pool_threads (0));
+  w->n_lanes = (int) MIN (w->n_chunks * w->out_blocks, forge_pool_threads (0));
   return TRUE;
 }
 
-size_t
-forge_winograd_packed_count (const ForgeConv *conv, const ForgeWinograd *w)
-{
-  return POINTS * w->point_count + (size_t) conv->o;
-}
-
-/* One point of G g G^T for all weights: [C, O]. */
-static void
-transform_weights (
-    const ForgeConv *conv, int point, const float *weights, float *out)
+void
+forge_winograd_g (double g[6][3])
 {
   /* the points of winograd_in_f32: 0, p, -p, q, -q and infinity */
   const double p = 0.625, q = 1.5, p2 = p * p, q2 = q * q;
   const double at_p = 1 / (2 * p2 * (p2 - q2)), at_q = 1 / (2 * q2 * (q2 - p2));
-  const double g[6][3] = {
+  const double rows[6][3] = {
     { 1 / (p2 * q2), 0, 0 },
     { at_p, at_p * p, at_p * p2 },
     { at_p, at_p * -p, at_p * p2 },
@@ -114,36 +121,80 @@ transform_weights (
     { at_q, at_q * -q, at_q * q2 },
     { 0, 0, 1 },
   };
-  double factors[9];
-  for (int k = 0; k < 9; k++)
-    factors[k] = g[point / 6][k / 3] * g[point % 6][k % 3];
-  for (int64_t o = 0; o < conv->o; o++)
-    for (int64_t c = 0; c < conv->c; c++) {
-      const float *w = weights + (o * conv->c + c) * 9;
-      double sum = 0;
-      for (int k = 0; k < 9; k++)
-        sum += factors[k] * w[k];
-      out[o * conv->c + c] = (float) sum;
+  memcpy (g, rows, sizeof rows);
+}
+
+typedef struct {
+  const ForgeConv *conv;
+  const ForgeWinograd *w;
+  const ForgeWinogradWeights *weights;
+  float *planes; /* [9][C][O] */
+  float *packed;
+} Packing;
+
+/* Input channels begin to end of all planes. */
+static void
+write_planes (void *data, size_t begin, size_t end)
+{
+  const Packing *packing = data;
+  const ForgeConv *conv = packing->conv;
+  const ForgeWinogradWeights *from = packing->weights;
+  for (int64_t c = (int64_t) begin; c < (int64_t) end; c++)
+    for (int64_t o = 0; o < conv->o; o++) {
+      const float *w =
+          from->data + o * from->o_stride_elems + c * from->c_stride_elems;
+      float *plane = packing->planes + c * conv->o + o;
+      for (int64_t k = 0; k < 9; k++)
+        plane[k * conv->c * conv->o] = w[from->is_turned ? 8 - k : k];
     }
 }
 
-gboolean
-forge_winograd_pack (const ForgeConv *conv, const ForgeWinograd *w,
-    const float *weights, const float *bias, float *packed)
+/* One point of G g G^T for n outputs of one input channel. */
+static void
+transform_outputs (const double factors[9], const float *plane,
+    int64_t plane_stride, int64_t n, float *out)
 {
-  float *point =
-      forge_aligned_alloc ((size_t) (conv->o * conv->c) * sizeof (float));
-  if (!point)
-    return FALSE;
-  for (int i = 0; i < POINTS; i++, packed += w->point_count) {
-    transform_weights (conv, i, weights, point);
-    forge_pack_igemm_f32 ((size_t) conv->o, 1, (size_t) conv->c,
-        forge_kernels ()->igemm_nr, point, conv->c, 0, 1, NULL, packed);
+  double sum[MAX_NR] = { 0 };
+  for (int k = 0; k < 9; k++)
+    for (int64_t i = 0; i < n; i++)
+      sum[i] += factors[k] * plane[k * plane_stride + i];
+  for (int64_t i = 0; i < n; i++)
+    out[i] = (float) sum[i];
+}
+
+/* A point's [C, O] in the panels of igemm_f32, the bias being zero. */
+static void
+pack_point (void *data, int point)
+{
+  const Packing *packing = data;
+  const ForgeConv *conv = packing->conv;
+  int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
+  float *out = packing->packed + (size_t) point * packing->w->point_count;
+  double g[6][3], factors[9];
+  forge_winograd_g (g);
+  for (int k = 0; k < 9; k++)
+    factors[k] = g[point / 6][k / 3] * g[point % 6][k % 3];
+  memset (out, 0, packing->w->point_count * sizeof *out);
+  for (int64_t o = 0; o < conv->o; o += nr) {
+    out += nr;
+    for (int64_t c = 0; c < conv->c; c++, out += nr)
+      transform_outputs (factors, packing->planes + c * conv->o + o,
+          conv->c * conv->o, MIN (nr, conv->o - o), out);
   }
+}
+
+void
+forge_winograd_pack (int threads, const ForgeConv *conv, const ForgeWinograd *w,
+    const ForgeWinogradWeights *weights, const float *bias, float *planes,
+    float *packed)
+{
+  Packing packing = { conv, w, weights, planes, packed };
+  forge_op_ranges (
+      threads, (size_t) conv->c, PACK_CHANNELS, write_planes, &packing);
+  forge_pool_run (threads, POINTS, pack_point, &packing);
+  float *out = packed + POINTS * w->point_count;
   for (int64_t o = 0; o < conv->o; o++)
-    packed[o] = bias ? bias[o] : 0;
-  forge_aligned_free (point);
-  return TRUE;
+    out[o] = bias ? bias[o] : 0;
 }
 
 void
@@ -188,13 +239,14 @@ multiply (const ForgeWinogradJob *job, int64_t n_tiles, int64_t first_out,
     }
 }
 
+/* Tile @index of all images. */
 static void
-write_tile (const ForgeWinogradJob *job, int64_t n, int64_t tile,
-    int64_t first_out, int64_t n_out, const float *products,
-    ptrdiff_t product_stride)
+write_tile (const ForgeWinogradJob *job, int64_t index, int64_t first_out,
+    int64_t n_out, const float *products, ptrdiff_t product_stride)
 {
   const ForgeConv *conv = job->conv;
   const ForgeWindow *window = &conv->window;
+  int64_t n = index / job->winograd->tiles, tile = index % job->winograd->tiles;
   int64_t y = tile / job->winograd->tiles_x * SIDE;
   int64_t x = tile % job->winograd->tiles_x * SIDE;
   int64_t n_rows = MIN (SIDE, window->oh - y);
@@ -218,23 +270,22 @@ run_task (const ForgeWinogradJob *job, int64_t task, float *scratch)
   const ForgeConv *conv = job->conv;
   const ForgeWinograd *w = job->winograd;
   int64_t first_out = task % w->out_blocks * w->block_out;
-  int64_t chunk = task / w->out_blocks % w->n_chunks;
-  int64_t n = task / w->out_blocks / w->n_chunks;
   int64_t n_out = MIN (w->block_out, conv->o - first_out);
-  int64_t first = chunk * w->chunk_tiles;
-  int64_t n_tiles = MIN (w->chunk_tiles, w->tiles - first);
+  int64_t first = task / w->out_blocks * w->chunk_tiles;
+  int64_t n_tiles = MIN (w->chunk_tiles, conv->n * w->tiles - first);
   ptrdiff_t point_stride = w->chunk_tiles * conv->c + PAD;
   ptrdiff_t product_stride = w->chunk_tiles * w->block_out + PAD;
   float *products = scratch + POINTS * point_stride;
   for (int64_t t = 0; t < n_tiles; t++)
     forge_kernels ()->winograd_in_f32 ((size_t) conv->c,
-        job->rows + (first + t) * POINTS, n * conv->in_pixels * conv->c,
-        job->zero, scratch + t * conv->c, point_stride);
+        job->rows + (first + t) % w->tiles * POINTS,
+        (first + t) / w->tiles * conv->in_pixels * conv->c, job->zero,
+        scratch + t * conv->c, point_stride);
   multiply (job, n_tiles, first_out, n_out, scratch, point_stride, products,
       product_stride);
   for (int64_t t = 0; t < n_tiles; t++)
-    write_tile (job, n, first + t, first_out, n_out, products + t * n_out,
-        product_stride);
+    write_tile (
+        job, first + t, first_out, n_out, products + t * n_out, product_stride);
 }
 
 typedef struct {
@@ -259,7 +310,6 @@ void
 forge_winograd_run (int threads, const ForgeWinogradJob *job)
 {
   const ForgeWinograd *w = job->winograd;
-  Lanes lanes = { .job = job,
-    .n_tasks = (int) (job->conv->n * w->n_chunks * w->out_blocks) };
+  Lanes lanes = { .job = job, .n_tasks = (int) (w->n_chunks * w->out_blocks) };
   forge_pool_run (threads, MIN (w->n_lanes, threads), run_lane, &lanes);
 }

@@ -11,12 +11,22 @@ enum { FORGE_WINOGRAD_SIDE = 4, FORGE_WINOGRAD_POINTS = 36 };
 /* How one convolution is cut up; from its sizes alone. */
 typedef struct {
   int64_t tiles_y, tiles_x, tiles; /* of 4x4 outputs, of one image */
-  int64_t chunk_tiles, n_chunks;   /* tiles of one task, per image */
+  int64_t chunk_tiles, n_chunks;   /* tiles of one task, of all images */
   int64_t block_out, out_blocks;   /* output channels of one task */
   size_t point_count;              /* packed floats of one point */
+  size_t packed_count;             /* of all points, and the bias behind them */
+  size_t plane_count;              /* floats of scratch to pack with */
   size_t lane_count;               /* scratch floats of one thread */
   int n_lanes;
 } ForgeWinograd;
+
+/* 3x3 weights: tap k of (o, c) is data[o * o_stride + c * c_stride + k], or
+ * 8 - k where they are turned round, for the gradient of the input. */
+typedef struct {
+  const float *data;
+  int64_t o_stride_elems, c_stride_elems;
+  gboolean is_turned;
+} ForgeWinogradWeights;
 
 typedef struct {
   const ForgeConv *conv;
@@ -30,16 +40,17 @@ typedef struct {
   float *lanes;                      /* n_lanes of lane_count */
 } ForgeWinogradJob;
 
-/* FALSE when the direct way is faster or the only one. Does not look at the
- * batch: an image has the same bits alone and among others. */
-gboolean forge_winograd_plan (const ForgeConv *conv, ForgeWinograd *winograd);
-/* Floats of packed weights with the bias behind them. */
-size_t forge_winograd_packed_count (
-    const ForgeConv *conv, const ForgeWinograd *winograd);
-/* FALSE when memory runs out. @bias may be NULL. */
-gboolean forge_winograd_pack (const ForgeConv *conv,
-    const ForgeWinograd *winograd, const float *weights, const float *bias,
-    float *packed);
+/* FALSE when the direct way is faster or the only one. In inference the
+ * answer does not look at the batch: an image has the same bits alone and
+ * among others. In training small images share the weights. */
+gboolean forge_winograd_plan (
+    const ForgeConv *conv, gboolean training, ForgeWinograd *winograd);
+/* The matrix G of the weights' transform G g G^T. */
+void forge_winograd_g (double g[6][3]);
+/* @bias may be NULL; @planes: scratch of plane_count; @packed: packed_count. */
+void forge_winograd_pack (int threads, const ForgeConv *conv,
+    const ForgeWinograd *winograd, const ForgeWinogradWeights *weights,
+    const float *bias, float *planes, float *packed);
 /* 36 pointers a tile, of the first image. */
 void forge_winograd_write_rows (const ForgeConv *conv,
     const ForgeWinograd *winograd, const float *in, const float *zero,

@@ -36,8 +36,10 @@ typedef struct {
   ForgeConv conv;
   float *packed;                    /* NULL when the weights are not constant */
   size_t packed_count, group_count; /* floats: all, of one group */
-  gboolean by_winograd;             /* inference; training stays direct */
+  gboolean by_winograd;             /* in inference */
   ForgeWinograd winograd;
+  gboolean trained_by_winograd; /* the forward of training */
+  ForgeWinograd trained;
   /* What the product takes for taps and channels. Taps that lie side by side
    * in a row of the image are one tap of more channels: fewer pointers to
    * follow for the same sum. */
@@ -53,67 +55,6 @@ typedef struct {
   const float **rows;
   float *zero;
 } Bound;
-
-static gboolean
-check_shapes (const ForgeNode *node, ForgeConv *conv, GError **error)
-{
-  const ForgeShape *w = &forge_node_in (node, 1)->shape;
-  const ForgeValue *bias = forge_node_in (node, 2);
-  int64_t groups = forge_attrs_int (node->attrs, "group", 1);
-  conv->o = w->dims[0];
-  conv->groups = groups;
-  conv->group_c = w->dims[1];
-  if (groups < 1 || conv->o < 1 || conv->group_c < 1 || conv->o % groups)
-    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
-        "group is %" G_GINT64_FORMAT ", which does not divide %" G_GINT64_FORMAT
-        " output channels",
-        groups, conv->o);
-  if (conv->c >= 0 && (conv->c % groups || conv->c / groups != conv->group_c))
-    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
-        "weights for %" G_GINT64_FORMAT " channels in each of %" G_GINT64_FORMAT
-        " groups meet an input of %" G_GINT64_FORMAT,
-        conv->group_c, groups, conv->c);
-  const ForgeValue *residual = forge_node_in (node, 3);
-  if (residual &&
-      (!node->nhwc || groups != 1 || residual->dtype != FORGE_FLOAT32))
-    return forge_node_error (
-        node, error, FORGE_ERROR_SHAPE, "expected at most 3 inputs, found 4");
-  if (bias && (!forge_op_need_float (node, 2, error) ||
-                  !forge_op_need_rank (node, 2, 1, error)))
-    return FALSE;
-  if (bias && bias->shape.dims[0] != conv->o)
-    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
-        "%" G_GINT64_FORMAT " biases for %" G_GINT64_FORMAT " output channels",
-        bias->shape.dims[0], conv->o);
-  conv->group_o = conv->o / groups;
-  conv->depthwise = conv->group_c == 1 && conv->group_o == 1 && groups > 1;
-  return TRUE;
-}
-
-gboolean
-forge_conv_parse (const ForgeNode *node, ForgeConv *conv, GError **error)
-{
-  if (!forge_op_need_float (node, 0, error) ||
-      !forge_op_need_float (node, 1, error))
-    return FALSE;
-  const ForgeShape *in = &forge_node_in (node, 0)->shape;
-  const ForgeShape *w = &forge_node_in (node, 1)->shape;
-  if (in->rank != 3 && in->rank != 4)
-    return forge_op_need_rank (node, 0, 4, error);
-  if (!forge_op_need_rank (node, 1, in->rank, error))
-    return FALSE;
-  memset (conv, 0, sizeof *conv);
-  if (!forge_window_parse (node, FORGE_WINDOW_CONV,
-          in->rank == 4 ? w->dims[2] : 1, w->dims[in->rank - 1], &conv->window,
-          error))
-    return FALSE;
-  conv->n = conv->window.n;
-  conv->c = conv->window.c;
-  conv->taps = conv->window.kh * conv->window.kw;
-  conv->in_pixels = conv->window.ih * conv->window.iw;
-  conv->out_pixels = conv->window.oh * conv->window.ow;
-  return check_shapes (node, conv, error);
-}
 
 static gboolean
 infer (ForgeNode *node, GError **error)
@@ -216,21 +157,49 @@ plan_workspace (
   *n_floats = at / 4;
 }
 
+static ForgeWinogradWeights
+winograd_weights (const ForgeConv *conv, const float *weights)
+{
+  return (ForgeWinogradWeights) { weights, conv->c * 9, 9, FALSE };
+}
+
+/* FALSE when memory runs out. */
+static gboolean
+pack_by_winograd (Prepared *p, const float *weights, const float *bias)
+{
+  float *planes =
+      forge_aligned_alloc (p->winograd.plane_count * sizeof *planes);
+  if (!planes)
+    return FALSE;
+  ForgeWinogradWeights from = winograd_weights (&p->conv, weights);
+  forge_winograd_pack (
+      0, &p->conv, &p->winograd, &from, bias, planes, p->packed);
+  forge_aligned_free (planes);
+  return TRUE;
+}
+
 /* FALSE when memory runs out. */
 static gboolean
 pack_constant (Prepared *p, const float *weights, const float *bias)
 {
-  size_t count = p->by_winograd
-                     ? forge_winograd_packed_count (&p->conv, &p->winograd)
-                     : p->packed_count;
+  size_t count = p->by_winograd ? p->winograd.packed_count : p->packed_count;
   p->packed = forge_aligned_alloc0 (count * sizeof (float));
   if (!p->packed)
     return FALSE;
   if (p->by_winograd)
-    return forge_winograd_pack (
-        &p->conv, &p->winograd, weights, bias, p->packed);
+    return pack_by_winograd (p, weights, bias);
   pack (p, weights, bias, p->packed);
   return TRUE;
+}
+
+/* Of the backward workspace, which a forward in training may use. */
+static size_t
+training_count (const Prepared *p)
+{
+  const ForgeWinograd *w = &p->trained;
+  if (!p->trained_by_winograd)
+    return p->packed_count;
+  return w->packed_count + w->plane_count + (size_t) w->n_lanes * w->lane_count;
 }
 
 static gboolean
@@ -248,7 +217,8 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
   p->packed_count = conv->depthwise ? (size_t) (conv->c * (conv->taps + 1))
                                     : p->group_count * (size_t) conv->groups;
   gboolean constant = w->constant && (!b || b->constant);
-  p->by_winograd = constant && forge_winograd_plan (conv, &p->winograd);
+  p->by_winograd = constant && forge_winograd_plan (conv, FALSE, &p->winograd);
+  p->trained_by_winograd = forge_winograd_plan (conv, TRUE, &p->trained);
   fold_taps (p);
   size_t n_floats;
   plan_workspace (node, p, constant, &n_floats);
@@ -260,11 +230,10 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
   if (constant)
     prepared->packed_bytes =
         sizeof (float) *
-        (p->by_winograd ? forge_winograd_packed_count (conv, &p->winograd)
-                        : p->packed_count);
+        (p->by_winograd ? p->winograd.packed_count : p->packed_count);
   prepared->workspace_bytes = n_floats * sizeof (float);
   prepared->backward_workspace_bytes =
-      MAX (forge_align_up (p->packed_count * sizeof (float)),
+      MAX (forge_align_up (training_count (p) * sizeof (float)),
           forge_conv_backward_bytes (node, conv));
   prepared->algorithm = conv->depthwise  ? "dwconv"
                         : p->by_winograd ? "winograd"
@@ -311,6 +280,15 @@ write_rows (const Prepared *p, const float *in, Bound *bound)
             row_pointer (p, in, bound->zero, MIN (first + m, pixels - 1), k);
 }
 
+/* How a step computes: the plan of Winograd's way, or NULL. */
+static const ForgeWinograd *
+winograd_of (const ForgeStep *step, const Prepared *p)
+{
+  if (step->training)
+    return p->trained_by_winograd ? &p->trained : NULL;
+  return p->by_winograd ? &p->winograd : NULL;
+}
+
 static gboolean
 bind (ForgeStep *step, GError **error)
 {
@@ -322,19 +300,18 @@ bind (ForgeStep *step, GError **error)
   step->bound.free = bound_free;
   bound->zero = forge_aligned_alloc0 (
       (size_t) MAX (p->conv.c, p->n_channels) * sizeof (float));
-  gboolean by_winograd = p->by_winograd && !step->training;
-  size_t n_rows = by_winograd
-                      ? (size_t) p->winograd.tiles * FORGE_WINOGRAD_POINTS
-                      : count_rows (p);
+  const ForgeWinograd *winograd = winograd_of (step, p);
+  size_t n_rows = winograd ? (size_t) winograd->tiles * FORGE_WINOGRAD_POINTS
+                           : count_rows (p);
   bound->rows = forge_aligned_alloc (n_rows * sizeof (float *));
   if (!bound->zero || !bound->rows) {
     g_clear_pointer (&step->bound.data, bound_free);
     return forge_node_error (step->node, error, FORGE_ERROR_MEMORY,
         "out of memory: %zu pointers", n_rows);
   }
-  if (by_winograd)
+  if (winograd)
     forge_winograd_write_rows (
-        &p->conv, &p->winograd, in, bound->zero, bound->rows);
+        &p->conv, winograd, in, bound->zero, bound->rows);
   else
     write_rows (
         p, p->is_padded ? (float *) step->workspace + p->padded_at : in, bound);
@@ -412,22 +389,27 @@ run_product (void *data, int task)
 }
 
 static void
-run_winograd (const ForgeStep *step, const Job *job)
+run_winograd (
+    const ForgeStep *step, const ForgeWinograd *winograd, const Job *job)
 {
   const Prepared *p = job->p;
-  const ForgeWinogradJob winograd = { .conv = &p->conv,
-    .winograd = &p->winograd,
+  float *lanes = (float *) step->workspace + p->lanes_at;
+  if (step->training)
+    lanes = (float *) step->backward_workspace + winograd->packed_count +
+            winograd->plane_count;
+  const ForgeWinogradJob product = { .conv = &p->conv,
+    .winograd = winograd,
     .rows = job->bound->rows,
     .zero = job->bound->zero,
-    .packed = p->packed,
-    .bias = p->packed + FORGE_WINOGRAD_POINTS * p->winograd.point_count,
+    .packed = job->weights,
+    .bias = job->weights + FORGE_WINOGRAD_POINTS * winograd->point_count,
     .residual = job->residual,
     .out = job->out,
     .min = job->min,
     .max = job->max,
     .activation = job->activation,
-    .lanes = (float *) step->workspace + p->lanes_at };
-  forge_winograd_run (step->threads, &winograd);
+    .lanes = lanes };
+  forge_winograd_run (step->threads, &product);
 }
 
 /* Even blocks, by sizes alone: weights that stay in L2, and tasks enough for
@@ -478,8 +460,9 @@ forward (const ForgeStep *step, Job *job)
   const ForgeConv *conv = &job->p->conv;
   if (conv->n == 0 || conv->out_pixels == 0)
     return;
-  if (job->p->by_winograd && !step->training) {
-    run_winograd (step, job);
+  const ForgeWinograd *winograd = winograd_of (step, job->p);
+  if (winograd) {
+    run_winograd (step, winograd, job);
     return;
   }
   if (conv->depthwise) {
@@ -504,8 +487,15 @@ weights_of (const ForgeStep *step, const Prepared *p)
     return p->packed;
   float *packed = step->training ? step->backward_workspace
                                  : (float *) step->workspace + p->packed_at;
-  const ForgeTensor *bias = step->n_in > 2 ? step->in[2] : NULL;
-  pack (p, step->in[1]->data, bias ? bias->data : NULL, packed);
+  const float *weights = step->in[1]->data;
+  const float *bias = step->n_in > 2 && step->in[2] ? step->in[2]->data : NULL;
+  if (!step->training || !p->trained_by_winograd) {
+    pack (p, weights, bias, packed);
+    return packed;
+  }
+  ForgeWinogradWeights from = winograd_weights (&p->conv, weights);
+  forge_winograd_pack (step->threads, &p->conv, &p->trained, &from, bias,
+      packed + p->trained.packed_count, packed);
   return packed;
 }
 

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Conv's weight gradient through Winograd's F(4x4, 3x3). The output being
+ * A^T [(G g G^T) (B^T d B)] A, the gradient of U = G g G^T is the sum over all
+ * tiles of (A dy A^T) (B^T d B), point by point, and that of g is G^T dU G:
+ * 36 products a tile and pair of channels instead of 144.
+ * The tiles of all images are cut into parts by sizes alone, each with a dU
+ * of its own; a part goes chunk by chunk through a scratch of its thread. The
+ * parts are added in order, so the result does not depend on threads. */
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "kernels/kernels.h"
+#include "ops/conv-backward.h"
+#include "ops/conv-winograd.h"
+#include "ops/op-util.h"
+
+enum { SIDE = FORGE_WINOGRAD_SIDE, POINTS = FORGE_WINOGRAD_POINTS };
+enum { PIXELS = SIDE * SIDE };
+
+/* Rows lie a line apart from a power of two, or they meet in one set. */
+#define PAD 16
+#define MAX_CHUNK_TILES 96
+#define MAX_CHUNK_BYTES (8 * 1024 * 1024)
+#define MAX_PARTS 8
+#define MAX_PART_BYTES ((size_t) 64 << 20)
+/* Channels that the last transform takes together. */
+#define BLOCK_CHANNELS 64
+
+typedef struct {
+  ForgeWinograd w;
+  int64_t all_tiles, chunk_tiles;
+  int64_t n_parts;
+  int64_t x_row, dy_row; /* floats from tile to tile */
+  size_t part_count, lane_count;
+  int n_lanes;
+  size_t lanes_at, zero_at, x_rows_at, dy_rows_at, total;
+} Plan;
+
+static size_t
+align (size_t n_floats)
+{
+  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
+}
+
+static size_t
+pointers (int64_t n)
+{
+  return align ((size_t) n * sizeof (float *) / sizeof (float));
+}
+
+static gboolean
+make_plan (const ForgeConv *conv, Plan *plan)
+{
+  *plan = (Plan) { .x_row = conv->c + PAD, .dy_row = conv->o + PAD };
+  if (!forge_winograd_plan (conv, TRUE, &plan->w))
+    return FALSE;
+  plan->all_tiles = conv->n * plan->w.tiles;
+  int64_t tile_bytes = POINTS * 4 * (plan->x_row + plan->dy_row);
+  plan->chunk_tiles = CLAMP (MAX_CHUNK_BYTES / tile_bytes, 1, MAX_CHUNK_TILES);
+  plan->part_count = align ((size_t) (POINTS * conv->o * conv->c));
+  int64_t fit =
+      (int64_t) (MAX_PART_BYTES / (plan->part_count * sizeof (float)));
+  plan->n_parts = MAX_PARTS;
+  while (plan->n_parts > 1 &&
+         (plan->n_parts > fit ||
+             plan->n_parts * plan->chunk_tiles > plan->all_tiles))
+    plan->n_parts /= 2;
+  plan->lane_count = (size_t) plan->chunk_tiles * POINTS *
+                     (size_t) (plan->x_row + plan->dy_row);
+  plan->n_lanes = (int) MIN (plan->n_parts, forge_pool_threads (0));
+  plan->lanes_at = (size_t) plan->n_parts * plan->part_count;
+  plan->zero_at = plan->lanes_at + (size_t) plan->n_lanes * plan->lane_count;
+  plan->x_rows_at = plan->zero_at + align ((size_t) MAX (conv->c, conv->o));
+  plan->dy_rows_at = plan->x_rows_at + pointers (plan->w.tiles * POINTS);
+  plan->total = plan->dy_rows_at + pointers (plan->w.tiles * PIXELS);
+  return TRUE;
+}
+
+gboolean
+forge_winograd_dw_plan (const ForgeConv *conv, size_t *count)
+{
+  Plan plan;
+  if (!make_plan (conv, &plan))
+    return FALSE;
+  *count = plan.total;
+  return TRUE;
+}
+
+typedef struct {
+  const ForgeConvGradient *gradient;
+  const Plan *plan;
+  const float **x_rows, **dy_rows; /* a tile's pixels, of the first image */
+  const float *zero;
+  float *parts; /* [parts][36][O][C] */
+  float *lanes;
+  atomic_int next_part;
+} Job;
+
+static void
+write_dy_rows (const Job *job)
+{
+  const ForgeConv *conv = job->gradient->conv;
+  const ForgeWindow *window = &conv->window;
+  const float **row = job->dy_rows;
+  for (int64_t tile = 0; tile < job->plan->w.tiles; tile++)
+    for (int64_t i = 0; i < PIXELS; i++) {
+      int64_t y = tile / job->plan->w.tiles_x * SIDE + i / SIDE;
+      int64_t x = tile % job->plan->w.tiles_x * SIDE + i % SIDE;
+      gboolean inside = y < window->oh && x < window->ow;
+      *row++ = inside ? job->gradient->dy + (y * window->ow + x) * conv->o
+                      : job->zero;
+    }
+}
+
+/* Points of tiles [first, first + n): x as [36][chunk][C], dy likewise. */
+static void
+transform_tiles (const Job *job, int64_t first, int64_t n, float *x, float *dy)
+{
+  const ForgeConv *conv = job->gradient->conv;
+  const Plan *plan = job->plan;
+  const ForgeKernels *kernels = forge_kernels ();
+  for (int64_t t = 0; t < n; t++) {
+    int64_t image = (first + t) / plan->w.tiles;
+    int64_t tile = (first + t) % plan->w.tiles;
+    kernels->winograd_in_f32 ((size_t) conv->c, job->x_rows + tile * POINTS,
+        image * conv->in_pixels * conv->c, job->zero, x + t * plan->x_row,
+        plan->chunk_tiles * plan->x_row);
+    kernels->winograd_grad_f32 ((size_t) conv->o, job->dy_rows + tile * PIXELS,
+        image * conv->out_pixels * conv->o, job->zero, dy + t * plan->dy_row,
+        plan->chunk_tiles * plan->dy_row);
+  }
+}
+
+static void
+sum_chunk (const Job *job, int64_t first, int64_t n, float *lane, float *part)
+{
+  const ForgeConv *conv = job->gradient->conv;
+  const Plan *plan = job->plan;
+  const float *rows[MAX_CHUNK_TILES];
+  float *x = lane, *dy = x + POINTS * plan->chunk_tiles * plan->x_row;
+  transform_tiles (job, first, n, x, dy);
+  for (int64_t t = 0; t < n; t++)
+    rows[t] = x + t * plan->x_row;
+  for (int64_t i = 0; i < POINTS; i++)
+    forge_kernels ()->outer_f32 ((size_t) conv->o, (size_t) conv->c, (size_t) n,
+        dy + i * plan->chunk_tiles * plan->dy_row, plan->dy_row, rows,
+        i * plan->chunk_tiles * plan->x_row, NULL, part + i * conv->o * conv->c,
+        conv->c);
+}
+
+static void
+run_lane (void *data, int index)
+{
+  Job *job = data;
+  const Plan *plan = job->plan;
+  float *lane = job->lanes + (size_t) index * plan->lane_count;
+  int part;
+  while ((part = atomic_fetch_add_explicit (
+              &job->next_part, 1, memory_order_relaxed)) < plan->n_parts) {
+    float *sum = job->parts + (size_t) part * plan->part_count;
+    memset (sum, 0, plan->part_count * sizeof *sum);
+    int64_t end = plan->all_tiles * (part + 1) / plan->n_parts;
+    int64_t first = plan->all_tiles * part / plan->n_parts;
+    for (; first < end; first += plan->chunk_tiles)
+      sum_chunk (job, first, MIN (plan->chunk_tiles, end - first), lane, sum);
+  }
+}
+
+/* The parts' sum at one point, for n channels. */
+static void
+add_parts (const Plan *plan, const float *from, int64_t n, float *sum)
+{
+  memcpy (sum, from, (size_t) n * sizeof *sum);
+  for (int64_t part = 1; part < plan->n_parts; part++) {
+    const float *more = from + (size_t) part * plan->part_count;
+    for (int64_t c = 0; c < n; c++)
+      sum[c] += more[c];
+  }
+}
+
+/* G^T dU G of one output and up to BLOCK_CHANNELS inputs. */
+static void
+turn_back (const Job *job, const double g[6][3], int64_t o, int64_t c)
+{
+  const ForgeConv *conv = job->gradient->conv;
+  int64_t n = MIN (BLOCK_CHANNELS, conv->c - c);
+  float half[3][6][BLOCK_CHANNELS] = { { { 0 } } }, u[BLOCK_CHANNELS];
+  for (int64_t i = 0; i < POINTS; i++) {
+    add_parts (job->plan, job->parts + (i * conv->o + o) * conv->c + c, n, u);
+    for (int k = 0; k < 3; k++)
+      for (int64_t j = 0; j < n; j++)
+        half[k][i % 6][j] += (float) g[i / 6][k] * u[j];
+  }
+  float *dw = job->gradient->dw + (o * conv->c + c) * 9;
+  for (int64_t j = 0; j < n; j++)
+    for (int k = 0; k < 9; k++) {
+      float sum = 0;
+      for (int i = 0; i < 6; i++)
+        sum += half[k / 3][i][j] * (float) g[i][k % 3];
+      dw[j * 9 + k] = sum;
+    }
+}
+
+static void
+turn_outputs (void *data, size_t begin, size_t end)
+{
+  const Job *job = data;
+  double g[6][3];
+  forge_winograd_g (g);
+  for (size_t o = begin; o < end; o++)
+    for (int64_t c = 0; c < job->gradient->conv->c; c += BLOCK_CHANNELS)
+      turn_back (job, g, (int64_t) o, c);
+}
+
+void
+forge_winograd_dw (const ForgeConvGradient *gradient)
+{
+  const ForgeConv *conv = gradient->conv;
+  Plan plan;
+  if (!make_plan (conv, &plan))
+    return;
+  float *scratch = gradient->scratch, *zero = scratch + plan.zero_at;
+  Job job = { .gradient = gradient,
+    .plan = &plan,
+    .zero = zero,
+    .parts = scratch,
+    .lanes = scratch + plan.lanes_at,
+    .x_rows = (const float **) (void *) (scratch + plan.x_rows_at),
+    .dy_rows = (const float **) (void *) (scratch + plan.dy_rows_at) };
+  memset (zero, 0, (size_t) MAX (conv->c, conv->o) * sizeof *zero);
+  forge_winograd_write_rows (conv, &plan.w, gradient->x, zero, job.x_rows);
+  write_dy_rows (&job);
+  forge_pool_run (
+      gradient->threads, MIN (plan.n_lanes, gradient->threads), run_lane, &job);
+  forge_op_ranges (gradient->threads, (size_t) conv->o, 1, turn_outputs, &job);
+}
