@@ -12,7 +12,10 @@
 #include "base/alloc.h"
 #include "ops/op-util.h"
 
-#define BLOCK_CHANNELS 16
+/* Sums are taken in parts of the batch, which its size alone decides, and
+ * added in order; within a part, rows in blocks that float32 can hold. */
+#define MAX_PARTS 16
+#define BLOCK_ROWS 64
 
 /* [outer, C, inner]: NCHW is [N, C, H*W], NHWC [N*H*W, C, 1]. */
 typedef struct {
@@ -20,11 +23,13 @@ typedef struct {
   float epsilon, momentum;
 } Norm;
 
-/* Of one session: what run found, for backward. */
+/* Of one session: what run found, for backward. [C] each. */
 typedef struct {
-  float *mean, *inverse; /* of the batch: mean, 1 / sqrt (var + epsilon) */
-  float *factor, *term;  /* y = x factor + term */
-  float *sums;           /* [2][C] of backward: dy, dy x_hat */
+  float *mean, *inverse;  /* of the batch: mean, 1 / sqrt (var + epsilon) */
+  float *factor, *term;   /* y = x factor + term */
+  float *shift;           /* near the mean: what sums are taken from */
+  float *dy_mean, *slope; /* of backward: mean (dy), mean (dy x_hat) inverse */
+  double *sums;           /* [MAX_PARTS][2][C]; training */
 } Bound;
 
 static int
@@ -84,10 +89,11 @@ static gboolean
 bind (ForgeStep *step, GError **error)
 {
   size_t c = (size_t) norm_of (step).c;
+  size_t sums = step->training ? 2 * MAX_PARTS * c * sizeof (double) : 0;
   Bound *bound = g_new0 (Bound, 1);
   step->bound.data = bound;
   step->bound.free = bound_free;
-  bound->mean = forge_aligned_alloc0 (6 * c * sizeof (float));
+  bound->mean = forge_aligned_alloc0 (8 * c * sizeof (float) + sums);
   if (!bound->mean) {
     g_clear_pointer (&step->bound.data, bound_free);
     return forge_node_error (
@@ -96,7 +102,10 @@ bind (ForgeStep *step, GError **error)
   bound->inverse = bound->mean + c;
   bound->factor = bound->mean + 2 * c;
   bound->term = bound->mean + 3 * c;
-  bound->sums = bound->mean + 4 * c;
+  bound->shift = bound->mean + 4 * c;
+  bound->dy_mean = bound->mean + 5 * c;
+  bound->slope = bound->mean + 6 * c;
+  bound->sums = (double *) (void *) (bound->mean + 8 * c);
   return TRUE;
 }
 
@@ -104,49 +113,105 @@ typedef struct {
   Norm norm;
   const Bound *bound;
   const ForgeStep *step;
-  const float *x, *dy;
+  const float *x, *dy; /* dy NULL: the sums of x itself */
   float *out;
 } Job;
 
-/* Sums of f (x) for channels [c, end): f is x (mean NULL) or (x - mean)^2. */
+/* sum += f, dot += f (x - shift), f being dy or x - shift; one row of C. */
 static void
-sum_channels (
-    const Job *job, int64_t c, int64_t end, const double *mean, double *sums)
+sum_row (const float *restrict x, const float *restrict dy,
+    const float *restrict shift, int64_t n, float *restrict sum,
+    float *restrict dot)
+{
+  for (int64_t c = 0; c < n; c++) {
+    float from = x[c] - shift[c], f = dy ? dy[c] : from;
+    sum[c] += f;
+    dot[c] += f * from;
+  }
+}
+
+/* The same over the inner elements of one channel. */
+static void
+sum_line (const float *x, const float *dy, float shift, int64_t n, float *sum,
+    float *dot)
+{
+  for (int64_t p = 0; p < n; p++) {
+    float from = x[p] - shift, f = dy ? dy[p] : from;
+    *sum += f;
+    *dot += f * from;
+  }
+}
+
+/* Rows [first, end) of [outer, C, inner], at most BLOCK_ROWS. */
+static void
+sum_block (const Job *job, int64_t first, int64_t end, float *sum, float *dot)
 {
   const Norm *norm = &job->norm;
-  memset (sums, 0, BLOCK_CHANNELS * sizeof *sums);
-  for (int64_t n = 0; n < norm->outer; n++)
-    for (int64_t i = c; i < end; i++) {
-      const float *x = job->x + (n * norm->c + i) * norm->inner;
-      for (int64_t p = 0; p < norm->inner; p++) {
-        double value = mean ? x[p] - mean[i - c] : x[p];
-        sums[i - c] += mean ? value * value : value;
-      }
+  const float *shift = job->bound->shift;
+  int64_t row = norm->c * norm->inner;
+  for (int64_t n = first; n < end; n++) {
+    const float *x = job->x + n * row, *dy = job->dy ? job->dy + n * row : NULL;
+    if (norm->inner == 1) {
+      sum_row (x, dy, shift, norm->c, sum, dot);
+      continue;
     }
+    for (int64_t c = 0; c < norm->c; c++)
+      sum_line (x + c * norm->inner, dy ? dy + c * norm->inner : NULL, shift[c],
+          norm->inner, &sum[c], &dot[c]);
+  }
 }
 
 static void
-batch_statistics (void *data, int block)
+sum_part (void *data, int part)
 {
   const Job *job = data;
   const Norm *norm = &job->norm;
-  double mean[BLOCK_CHANNELS], variance[BLOCK_CHANNELS];
-  int64_t c = (int64_t) block * BLOCK_CHANNELS;
-  int64_t end = MIN (c + BLOCK_CHANNELS, norm->c);
+  double *sums = job->bound->sums + (int64_t) part * 2 * norm->c;
+  float *block = g_new (float, 2 * norm->c);
+  int64_t end = norm->outer * (part + 1) / MAX_PARTS;
+  memset (sums, 0, (size_t) (2 * norm->c) * sizeof *sums);
+  for (int64_t n = norm->outer * part / MAX_PARTS; n < end; n += BLOCK_ROWS) {
+    memset (block, 0, (size_t) (2 * norm->c) * sizeof *block);
+    sum_block (job, n, MIN (n + BLOCK_ROWS, end), block, block + norm->c);
+    for (int64_t c = 0; c < 2 * norm->c; c++)
+      sums[c] += block[c];
+  }
+  g_free (block);
+}
+
+/* Leaves the mean of f in sums[c], that of f (x - shift) in sums[C + c]. */
+static void
+take_sums (const Job *job)
+{
+  const Norm *norm = &job->norm;
+  double *sums = job->bound->sums;
   double count = (double) (norm->outer * norm->inner);
+  forge_pool_run (job->step->threads, MAX_PARTS, sum_part, (void *) job);
+  for (int64_t c = 0; c < 2 * norm->c; c++) {
+    for (int64_t part = 1; part < MAX_PARTS; part++)
+      sums[c] += sums[part * 2 * norm->c + c];
+    sums[c] /= count;
+  }
+}
+
+/* The running mean is near the batch's, so the variance loses nothing. */
+static void
+batch_statistics (const Job *job)
+{
+  const Norm *norm = &job->norm;
+  const Bound *bound = job->bound;
   float *running_mean = job->step->in[3]->data;
   float *running_var = job->step->in[4]->data;
   float keep = norm->momentum;
-  sum_channels (job, c, end, NULL, mean);
-  for (int i = 0; i < BLOCK_CHANNELS; i++)
-    mean[i] /= count;
-  sum_channels (job, c, end, mean, variance);
-  for (int64_t i = c; i < end; i++) {
-    float var = (float) (variance[i - c] / count);
-    job->bound->mean[i] = (float) mean[i - c];
-    job->bound->inverse[i] = 1 / sqrtf (var + norm->epsilon);
-    running_mean[i] = running_mean[i] * keep + job->bound->mean[i] * (1 - keep);
-    running_var[i] = running_var[i] * keep + var * (1 - keep);
+  memcpy (bound->shift, running_mean, (size_t) norm->c * sizeof (float));
+  take_sums (job);
+  for (int64_t c = 0; c < norm->c; c++) {
+    double from = bound->sums[c];
+    float var = (float) MAX (bound->sums[norm->c + c] - from * from, 0);
+    bound->mean[c] = (float) (bound->shift[c] + from);
+    bound->inverse[c] = 1 / sqrtf (var + norm->epsilon);
+    running_mean[c] = running_mean[c] * keep + bound->mean[c] * (1 - keep);
+    running_var[c] = running_var[c] * keep + var * (1 - keep);
   }
 }
 
@@ -192,9 +257,7 @@ run (const ForgeStep *step)
   if (forge_tensor_get_count (step->in[0]) == 0)
     return;
   if (step->training)
-    forge_pool_run (step->threads,
-        (int) ((c + BLOCK_CHANNELS - 1) / BLOCK_CHANNELS), batch_statistics,
-        &job);
+    batch_statistics (&job);
   for (int64_t i = 0; i < c; i++) {
     if (!step->training) {
       bound->mean[i] = mean[i];
@@ -207,72 +270,74 @@ run (const ForgeStep *step)
       scale_rows, &job);
 }
 
-/* Sums of dy and of dy x_hat. */
+/* dx = factor (dy - mean (dy) - x_hat mean (dy x_hat)), for one row of C. */
 static void
-gradient_sums (void *data, int block)
+gradient_row (const Bound *bound, const float *restrict x,
+    const float *restrict dy, int64_t n, float *restrict dx)
 {
-  const Job *job = data;
-  const Norm *norm = &job->norm;
-  const Bound *bound = job->bound;
-  int64_t first = (int64_t) block * BLOCK_CHANNELS;
-  int64_t end = MIN (first + BLOCK_CHANNELS, norm->c);
-  double sum[BLOCK_CHANNELS] = { 0 }, dot[BLOCK_CHANNELS] = { 0 };
-  for (int64_t n = 0; n < norm->outer; n++)
-    for (int64_t c = first; c < end; c++) {
-      int64_t at = (n * norm->c + c) * norm->inner;
-      for (int64_t p = at; p < at + norm->inner; p++) {
-        sum[c - first] += job->dy[p];
-        dot[c - first] +=
-            job->dy[p] * (job->x[p] - bound->mean[c]) * bound->inverse[c];
-      }
-    }
-  for (int64_t c = first; c < end; c++) {
-    bound->sums[c] = (float) sum[c - first];
-    bound->sums[norm->c + c] = (float) dot[c - first];
-  }
+  const float *restrict factor = bound->factor, *restrict mean = bound->mean;
+  const float *restrict dy_mean = bound->dy_mean;
+  const float *restrict slope = bound->slope;
+  for (int64_t c = 0; c < n; c++)
+    dx[c] = factor[c] * (dy[c] - dy_mean[c] - (x[c] - mean[c]) * slope[c]);
 }
 
-/* dx = factor (dy - mean (dy) - x_hat mean (dy x_hat)) */
 static void
 gradient_rows (void *data, size_t begin, size_t end)
 {
   const Job *job = data;
   const Norm *norm = &job->norm;
   const Bound *bound = job->bound;
-  float count = (float) (norm->outer * norm->inner);
-  for (size_t n = begin; n < end; n++)
-    for (int64_t c = 0; c < norm->c; c++) {
-      int64_t at = ((int64_t) n * norm->c + c) * norm->inner;
-      float mean = bound->sums[c] / count;
-      float slope = bound->sums[norm->c + c] / count * bound->inverse[c];
-      for (int64_t p = at; p < at + norm->inner; p++)
-        job->out[p] =
-            bound->factor[c] *
-            (job->dy[p] - mean - (job->x[p] - bound->mean[c]) * slope);
+  int64_t row = norm->c * norm->inner;
+  for (int64_t n = (int64_t) begin; n < (int64_t) end; n++) {
+    const float *x = job->x + n * row, *dy = job->dy + n * row;
+    float *dx = job->out + n * row;
+    if (norm->inner == 1) {
+      gradient_row (bound, x, dy, norm->c, dx);
+      continue;
     }
+    for (int64_t i = 0; i < row; i++) {
+      int64_t c = i / norm->inner;
+      dx[i] = bound->factor[c] * (dy[i] - bound->dy_mean[c] -
+                                     (x[i] - bound->mean[c]) * bound->slope[c]);
+    }
+  }
+}
+
+/* d_in[1] and d_in[2]: sums of dy x_hat and of dy. */
+static void
+parameter_gradients (const Job *job, ForgeTensor *const *d_in)
+{
+  const Norm *norm = &job->norm;
+  const Bound *bound = job->bound;
+  double count = (double) (norm->outer * norm->inner);
+  memcpy (bound->shift, bound->mean, (size_t) norm->c * sizeof (float));
+  take_sums (job);
+  for (int64_t c = 0; c < norm->c; c++) {
+    double dy = bound->sums[c];
+    double dy_x_hat = bound->sums[norm->c + c] * bound->inverse[c];
+    bound->dy_mean[c] = (float) dy;
+    bound->slope[c] = (float) (dy_x_hat * bound->inverse[c]);
+    if (d_in[1])
+      ((float *) d_in[1]->data)[c] = (float) (dy_x_hat * count);
+    if (d_in[2])
+      ((float *) d_in[2]->data)[c] = (float) (dy * count);
+  }
 }
 
 static void
 backward (const ForgeStep *step, const ForgeGradients *gradients)
 {
-  const Bound *bound = step->bound.data;
   ForgeTensor **d_in = gradients->d_in;
   Job job = { .norm = norm_of (step),
-    .bound = bound,
+    .bound = step->bound.data,
     .step = step,
     .x = step->in[0]->data,
     .dy = gradients->d_out[0]->data };
-  size_t bytes = (size_t) job.norm.c * sizeof (float);
-  forge_pool_run (step->threads,
-      (int) ((job.norm.c + BLOCK_CHANNELS - 1) / BLOCK_CHANNELS), gradient_sums,
-      &job);
-  if (d_in[1])
-    memcpy (d_in[1]->data, bound->sums + job.norm.c, bytes);
-  if (d_in[2])
-    memcpy (d_in[2]->data, bound->sums, bytes);
+  parameter_gradients (&job, d_in);
   for (int i = 3; i < 5; i++)
     if (d_in[i])
-      memset (d_in[i]->data, 0, bytes);
+      memset (d_in[i]->data, 0, d_in[i]->size_bytes);
   if (!d_in[0])
     return;
   job.out = d_in[0]->data;

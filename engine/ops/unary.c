@@ -198,10 +198,8 @@ slope (const ForgeActivation *activation, float x, float y)
     return x < 0 ? alpha : 1;
   case FORGE_UNARY_SIGMOID:
     return y * (1 - y);
-  case FORGE_UNARY_SILU: {
-    float s = 1 / (1 + expf (-x));
-    return s + y * (1 - s);
-  }
+  case FORGE_UNARY_SILU:
+    break; /* has a kernel */
   case FORGE_UNARY_HARD_SIGMOID:
     return y > 0 && y < 1 ? alpha : 0;
   case FORGE_UNARY_HARD_SWISH:
@@ -234,6 +232,11 @@ backward_range (void *data, size_t begin, size_t end)
   const Unary *unary = data;
   if (unary->activation.kind == FORGE_UNARY_CLAMP) {
     clamp_backward (unary, begin, end);
+    return;
+  }
+  if (unary->activation.kind == FORGE_UNARY_SILU) {
+    forge_kernels ()->silu_grad_f32 (
+        end - begin, unary->x + begin, unary->dy + begin, unary->out + begin);
     return;
   }
   for (size_t i = begin; i < end; i++)
