@@ -269,6 +269,7 @@ forge_graph_copy (const ForgeGraph *graph)
     if (value->constant)
       forge_value_set_constant (made, value->constant);
     made->folded = value->folded;
+    made->frozen = value->frozen;
     g_hash_table_insert (map, value, made);
   }
   for (guint n = 0; n < graph->nodes->len; n++)

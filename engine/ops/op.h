@@ -28,6 +28,7 @@ typedef struct {
   ForgeTensor *constant; /* initializer or folded value; NULL = activation */
   ForgeNode *producer;   /* NULL = graph input or constant */
   gboolean folded;       /* the constant was computed from its producer */
+  gboolean frozen;       /* a constant that training leaves as it is */
 } ForgeValue;
 
 /* An activation fused into the node before it. alpha, beta as ForgeUnary. */

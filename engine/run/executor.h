@@ -30,6 +30,7 @@ typedef struct {
 typedef enum {
   FORGE_ROLE_NONE,
   FORGE_ROLE_TRAINED,   /* weight, bias, scale, shift */
+  FORGE_ROLE_FROZEN,    /* the same, of a value that is marked as frozen */
   FORGE_ROLE_STATISTIC, /* running mean and variance of batch normalisation */
 } ForgeRole;
 

@@ -36,5 +36,7 @@ forge_node_input_role (const ForgeNode *node, guint index)
     return FORGE_ROLE_NONE;
   gboolean statistic =
       index >= 3 && g_str_equal (node->op->type, "BatchNormalization");
-  return statistic ? FORGE_ROLE_STATISTIC : FORGE_ROLE_TRAINED;
+  if (statistic)
+    return FORGE_ROLE_STATISTIC;
+  return in->frozen ? FORGE_ROLE_FROZEN : FORGE_ROLE_TRAINED;
 }

@@ -4,8 +4,10 @@
  *   8 bytes "FORGECKP", u32 version
  *   u32 length and bytes of the settings (JSON)
  *   u64 epoch, step, best epoch; f64 best validation loss, accuracy
- *   u32 number of parameters, then for each: u64 n, and float32 [n] value,
- *     first moment, second moment, best value
+ *   u32 number of slots (parameters and running averages), then for each:
+ *     u64 n, u8 which arrays follow, and these, float32 [n] each: value, and
+ *     by bits from the lowest: first moment, second moment, best value,
+ *     average, slow weights
  *   32 bytes SHA-256 of everything before
  * The settings are compared as text: a run goes on only as it began. */
 #include <string.h>
@@ -16,7 +18,8 @@
 
 #define MAGIC "FORGECKP"
 #define MAGIC_BYTES 8
-#define VERSION 1
+#define VERSION 2
+#define N_ARRAYS 5
 #define DIGEST_BYTES 32
 #define MAX_FILE_BYTES ((size_t) 1 << 31)
 
@@ -61,6 +64,41 @@ digest (const uint8_t *bytes, size_t size_bytes, uint8_t sum[DIGEST_BYTES])
   g_checksum_get_digest (checksum, sum, &length);
 }
 
+/* What a slot has beside its value; which of them is the same in every run
+ * with the same settings. */
+static void
+arrays_of (const ForgeSlot *slot, float *arrays[N_ARRAYS])
+{
+  arrays[0] = slot->m;
+  arrays[1] = slot->v;
+  arrays[2] = slot->best;
+  arrays[3] = slot->average;
+  arrays[4] = slot->slow;
+}
+
+static uint8_t
+mask_of (float *const arrays[N_ARRAYS])
+{
+  uint8_t mask = 0;
+  for (int i = 0; i < N_ARRAYS; i++)
+    mask |= (uint8_t) ((arrays[i] != NULL) << i);
+  return mask;
+}
+
+static void
+put_slot (GByteArray *out, const ForgeSlot *slot)
+{
+  float *arrays[N_ARRAYS];
+  arrays_of (slot, arrays);
+  uint8_t mask = mask_of (arrays);
+  put_u64 (out, slot->n);
+  g_byte_array_append (out, &mask, 1);
+  put_floats (out, slot->value->data, slot->n);
+  for (int i = 0; i < N_ARRAYS; i++)
+    if (arrays[i])
+      put_floats (out, arrays[i], slot->n);
+}
+
 gboolean
 forge_checkpoint_write (
     const ForgeTrainer *trainer, const char *path, GError **error)
@@ -78,14 +116,8 @@ forge_checkpoint_write (
   put_f64 (out, state->best_val_loss);
   put_f64 (out, state->best_val_accuracy);
   put_u32 (out, trainer->n_slots);
-  for (guint i = 0; i < trainer->n_slots; i++) {
-    const ForgeSlot *slot = &trainer->slots[i];
-    put_u64 (out, slot->n);
-    put_floats (out, slot->parameter->value->data, slot->n);
-    put_floats (out, slot->m, slot->n);
-    put_floats (out, slot->v, slot->n);
-    put_floats (out, slot->best, slot->n);
-  }
+  for (guint i = 0; i < trainer->n_slots; i++)
+    put_slot (out, &trainer->slots[i]);
   uint8_t sum[DIGEST_BYTES];
   digest (out->data, out->len, sum);
   g_byte_array_append (out, sum, sizeof sum);
@@ -159,27 +191,36 @@ check_settings (const ForgeTrainer *trainer, ForgeReader *reader,
   return FALSE;
 }
 
-/* Goes through the parameters twice: first to see that all sizes fit, then to
- * take them. */
+static gboolean
+take_slot (ForgeSlot *slot, ForgeReader *reader, gboolean dry)
+{
+  float *arrays[N_ARRAYS];
+  arrays_of (slot, arrays);
+  uint8_t mask = mask_of (arrays);
+  if (forge_reader_u64le (reader) != slot->n ||
+      forge_reader_u8 (reader) != mask)
+    return FALSE;
+  size_t n_arrays = 1 + (size_t) __builtin_popcount (mask);
+  if (dry)
+    return forge_reader_take (reader, n_arrays * slot->n * sizeof (float)) !=
+           NULL;
+  take_floats (reader, slot->value->data, slot->n);
+  for (int i = 0; i < N_ARRAYS; i++)
+    if (arrays[i])
+      take_floats (reader, arrays[i], slot->n);
+  return !reader->failed;
+}
+
+/* Goes through the slots twice: first to see that all sizes fit, then to take
+ * them. */
 static gboolean
 take_slots (ForgeTrainer *trainer, ForgeReader *reader, gboolean dry)
 {
   if (forge_reader_u32le (reader) != trainer->n_slots)
     return FALSE;
-  for (guint i = 0; i < trainer->n_slots; i++) {
-    ForgeSlot *slot = &trainer->slots[i];
-    if (forge_reader_u64le (reader) != slot->n)
+  for (guint i = 0; i < trainer->n_slots; i++)
+    if (!take_slot (&trainer->slots[i], reader, dry))
       return FALSE;
-    if (dry) {
-      if (!forge_reader_take (reader, 4 * slot->n * sizeof (float)))
-        return FALSE;
-      continue;
-    }
-    take_floats (reader, slot->parameter->value->data, slot->n);
-    take_floats (reader, slot->m, slot->n);
-    take_floats (reader, slot->v, slot->n);
-    take_floats (reader, slot->best, slot->n);
-  }
   return !reader->failed && forge_reader_left (reader) == 0;
 }
 

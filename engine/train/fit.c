@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The training loop. An epoch: shuffle; for each whole batch augment, forward,
- * loss, backward, Adam; then validate, keep the weights if they are the best,
- * write log and checkpoint. What does not fill a last batch sits an epoch
- * out; the shuffle decides which pictures. */
+ * The training loop. An epoch: for each whole batch, made meanwhile by
+ * prefetch.c, forward, loss, backward, update; then validate, keep the weights
+ * if they are the best, write log and checkpoint. What does not fill a last
+ * batch sits an epoch out; the shuffle decides which pictures. */
 #include <cblas.h>
 #include <math.h>
 
 #include "base/pool.h"
-#include "train/loss.h"
 #include "train/trainer.h"
 
 typedef struct {
   ForgeTrainer *trainer;
   ForgeTrainFunc func;
   gpointer user_data;
-  uint32_t *classes; /* of the batch */
+  ForgeLossRule loss;
+  ForgeSchedule schedule;
+  float *targets; /* of the batch */
   ForgeTrainProgress progress;
   gint64 start_us, epoch_us;
   uint64_t first_step; /* of this process; 0 unless resumed */
-  double train_seconds;
+  double train_seconds, wait_seconds, epoch_wait_s;
   uint64_t n_images;
 } Fit;
 
@@ -42,54 +43,51 @@ diverged (Fit *fit, GError **error)
   return FALSE;
 }
 
-typedef struct {
-  ForgeTrainer *trainer;
-  ForgeAdam adam;
-} Update;
-
-/* Decay is for weights; it would pull biases (rank 1) away from the data. */
+/* The batches of the epoch that is next are begun before it is. */
 static void
-update_slot (void *user_data, int task)
+begin_batches (Fit *fit)
 {
-  const Update *update = user_data;
-  const ForgeSlot *slot = &update->trainer->slots[task];
-  const ForgeParameter *parameter = slot->parameter;
-  ForgeAdam adam = update->adam;
-  if (parameter->value->shape.rank < 2)
-    adam.weight_decay = 0;
-  forge_adam_step (&adam, update->trainer->state.step, slot->n,
-      parameter->value->data, parameter->gradient->data, slot->m, slot->v);
+  ForgeTrainer *trainer = fit->trainer;
+  const ForgeTrainParams *params = trainer->params;
+  uint64_t seed = params->seed, epoch = trainer->state.epoch;
+  const ForgeBatchRule rule = { .augment = { .flip = trainer->words.flip,
+                                    .shift = params->shift,
+                                    .border = trainer->words.border,
+                                    .rotation = (float) params->rotation,
+                                    .zoom = (float) params->zoom,
+                                    .brightness = (float) params->brightness,
+                                    .contrast = (float) params->contrast,
+                                    .saturation = (float) params->saturation,
+                                    .hue = (float) params->hue,
+                                    .cutout = params->cutout,
+                                    .erase = (float) params->erase },
+    .mixup = params->mixup,
+    .seed = forge_stream_seed (seed, FORGE_STREAM_AUGMENT, epoch),
+    .mixup_seed = forge_stream_seed (seed, FORGE_STREAM_MIXUP, epoch),
+    .flip_seed = forge_stream_seed (seed, FORGE_STREAM_FLIP, 0),
+    .epoch = epoch };
+  forge_prefetch_begin (trainer->prefetch, &rule,
+      forge_stream_seed (seed, FORGE_STREAM_SHUFFLE, epoch), trainer->n_steps);
 }
 
 static gboolean
 run_step (Fit *fit, ForgeLoss *sum, GError **error)
 {
   ForgeTrainer *trainer = fit->trainer;
-  const ForgeTrainParams *params = trainer->params;
   ForgeExecutor *learner = trainer->learner;
-  ForgeAugment augment = { params->flip, params->shift };
-  ForgeTrainState *state = &trainer->state;
-  forge_loader_get (trainer->train, (fit->progress.step - 1) * trainer->batch,
-      trainer->batch, &augment,
-      forge_stream_seed (params->seed, FORGE_STREAM_AUGMENT, state->epoch),
-      forge_executor_get_input (learner, 0)->data, fit->classes);
-  uint64_t seed =
-      forge_stream_seed (params->seed, FORGE_STREAM_DROPOUT, state->step);
+  fit->epoch_wait_s += forge_prefetch_take (trainer->prefetch,
+      forge_executor_get_input (learner, 0)->data, fit->targets);
+  uint64_t seed = forge_stream_seed (
+      trainer->params->seed, FORGE_STREAM_DROPOUT, trainer->state.step);
   if (!forge_executor_forward (learner, seed, error))
     return FALSE;
-  forge_softmax_loss (forge_executor_get_output (learner, 0)->data,
-      fit->classes, trainer->batch, trainer->n_classes,
+  forge_loss (&fit->loss, forge_executor_get_output (learner, 0)->data,
+      fit->targets, trainer->batch, trainer->n_targets,
       forge_executor_get_output_gradient (learner, 0)->data, sum);
   if (!isfinite (sum->loss))
     return diverged (fit, error);
   forge_executor_backward (learner);
-
-  Update update = { .trainer = trainer, .adam = FORGE_ADAM_DEFAULT };
-  update.adam.learning_rate = fit->progress.learning_rate;
-  update.adam.weight_decay = params->weight_decay;
-  state->step++;
-  forge_pool_run (
-      params->threads, (int) trainer->n_slots, update_slot, &update);
+  forge_trainer_update (trainer, fit->progress.learning_rate);
   return TRUE;
 }
 
@@ -113,53 +111,86 @@ static gboolean
 train_epoch (Fit *fit, GError **error)
 {
   ForgeTrainer *trainer = fit->trainer;
-  const ForgeTrainParams *params = trainer->params;
   ForgeTrainProgress *progress = &fit->progress;
   ForgeLoss sum = { 0 };
   gint64 start_us = g_get_monotonic_time ();
-  forge_loader_shuffle (
-      trainer->train, forge_stream_seed (params->seed, FORGE_STREAM_SHUFFLE,
-                          trainer->state.epoch));
+  fit->epoch_wait_s = 0;
   progress->val_loss = progress->val_accuracy = NAN;
   progress->best = FALSE;
   for (guint step = 1; step <= trainer->n_steps; step++) {
     progress->step = step;
     progress->learning_rate =
-        forge_cosine_rate (params->learning_rate, params->final_learning_rate,
-            trainer->state.step, (uint64_t) params->epochs * trainer->n_steps);
+        forge_schedule_rate (&fit->schedule, trainer->state.step);
     if (!run_step (fit, &sum, error))
       return FALSE;
     double n = (double) step * trainer->batch;
     progress->loss = sum.loss / n;
     progress->accuracy = sum.hits / n;
-    progress->images_per_s = n / MAX (seconds_since (start_us), 1e-9);
+    double seconds = MAX (seconds_since (start_us), 1e-9);
+    progress->images_per_s = n / seconds;
+    progress->data_wait = fit->epoch_wait_s / seconds;
     /* The last step is reported with the validation. */
     if (step < trainer->n_steps && !report (fit, error))
       return FALSE;
   }
   fit->train_seconds += seconds_since (start_us);
+  fit->wait_seconds += fit->epoch_wait_s;
   fit->n_images += (uint64_t) trainer->n_steps * trainer->batch;
   return TRUE;
 }
 
+/* Of plain losses: neither smoothed nor weighted. */
 static gboolean
 validate (Fit *fit, GError **error)
 {
   ForgeTrainer *trainer = fit->trainer;
   ForgeTensor *input = forge_executor_get_input (trainer->validator, 0);
   guint batch = (guint) input->shape.dims[0], n = trainer->val->n_items;
+  const ForgeLossRule rule = { .kind = trainer->words.loss };
   ForgeLoss sum = { 0 };
   for (guint first = 0; first < n; first += batch) {
-    forge_loader_get (
-        trainer->val, first, batch, NULL, 0, input->data, fit->classes);
+    forge_loader_get (trainer->val, first, batch, NULL,
+        trainer->params->threads, input->data, fit->targets);
     if (!forge_executor_forward (trainer->validator, 0, error))
       return FALSE;
-    forge_softmax_loss (forge_executor_get_output (trainer->validator, 0)->data,
-        fit->classes, MIN (batch, n - first), trainer->n_classes, NULL, &sum);
+    forge_loss (&rule, forge_executor_get_output (trainer->validator, 0)->data,
+        fit->targets, MIN (batch, n - first), trainer->n_targets, NULL, &sum);
   }
   fit->progress.val_loss = sum.loss / n;
   fit->progress.val_accuracy = (double) sum.hits / n;
   return isfinite (sum.loss) || diverged (fit, error);
+}
+
+static gboolean
+is_best (const Fit *fit)
+{
+  const ForgeTrainer *trainer = fit->trainer;
+  const ForgeTrainState *state = &trainer->state;
+  double loss = fit->progress.val_loss, accuracy = fit->progress.val_accuracy;
+  if (state->best_epoch == 0)
+    return TRUE;
+  if (trainer->words.best_by_accuracy && accuracy != state->best_val_accuracy)
+    return accuracy > state->best_val_accuracy;
+  return loss < state->best_val_loss;
+}
+
+/* What is judged and kept is the average of the weights where there is one. */
+static gboolean
+judge_epoch (Fit *fit, GError **error)
+{
+  ForgeTrainer *trainer = fit->trainer;
+  ForgeTrainState *state = &trainer->state;
+  forge_slots_swap_average (trainer);
+  gboolean ok = validate (fit, error);
+  fit->progress.best = ok && is_best (fit);
+  if (fit->progress.best) {
+    state->best_epoch = state->epoch;
+    state->best_val_loss = fit->progress.val_loss;
+    state->best_val_accuracy = fit->progress.val_accuracy;
+    forge_slots_keep_best (trainer);
+  }
+  forge_slots_swap_average (trainer);
+  return ok;
 }
 
 static gboolean
@@ -168,18 +199,10 @@ finish_epoch (Fit *fit, GError **error)
   ForgeTrainer *trainer = fit->trainer;
   const ForgeTrainParams *params = trainer->params;
   ForgeTrainProgress *progress = &fit->progress;
-  ForgeTrainState *state = &trainer->state;
-  if (!validate (fit, error))
+  trainer->state.epoch++;
+  begin_batches (fit);
+  if (!judge_epoch (fit, error))
     return FALSE;
-  state->epoch++;
-  progress->best =
-      state->best_epoch == 0 || progress->val_loss < state->best_val_loss;
-  if (progress->best) {
-    state->best_epoch = state->epoch;
-    state->best_val_loss = progress->val_loss;
-    state->best_val_accuracy = progress->val_accuracy;
-    forge_trainer_keep_best (trainer);
-  }
   if (params->log && !forge_train_log_append (params->log, progress,
                          seconds_since (fit->epoch_us), error))
     return FALSE;
@@ -205,10 +228,12 @@ run_epochs (Fit *fit, GError **error)
   fit->progress.epochs = params->epochs;
   fit->progress.steps = trainer->n_steps;
   fit->first_step = trainer->state.step;
+  begin_batches (fit);
   while (trainer->state.epoch < params->epochs && !out_of_patience (trainer)) {
     fit->progress.epoch = (guint) trainer->state.epoch + 1;
     fit->epoch_us = g_get_monotonic_time ();
-    if (!train_epoch (fit, error) || !finish_epoch (fit, error))
+    if (!forge_trainer_begin_epoch (trainer, error) ||
+        !train_epoch (fit, error) || !finish_epoch (fit, error))
       return FALSE;
   }
   return TRUE;
@@ -224,6 +249,7 @@ fill_result (const Fit *fit, ForgeTrainResult *result)
     .val_accuracy = state->best_val_accuracy,
     .seconds = seconds_since (fit->start_us),
     .images_per_s = (double) fit->n_images / MAX (fit->train_seconds, 1e-9),
+    .data_wait = fit->wait_seconds / MAX (fit->train_seconds, 1e-9),
     .stopped_early = state->epoch < fit->trainer->params->epochs };
 }
 
@@ -241,18 +267,23 @@ forge_train (const ForgeTrainParams *params, ForgeTrainFunc func,
   Fit fit = { .trainer = trainer,
     .func = func,
     .user_data = user_data,
+    .loss = { .kind = trainer->words.loss,
+        .smoothing = params->label_smoothing,
+        .weights = trainer->class_weights },
+    .schedule = forge_params_schedule (
+        params, &trainer->words, trainer->n_steps, trainer->batch),
     .start_us = g_get_monotonic_time () };
-  fit.classes = g_new (uint32_t, MAX (trainer->batch, trainer->val->n_items));
+  fit.targets = g_new (float, (gsize) trainer->batch * trainer->n_targets);
   /* The pool's threads work on different images; OpenBLAS's own would fight
    * with them. */
   int blas_threads = openblas_get_num_threads ();
   openblas_set_num_threads (1);
   gboolean trained = run_epochs (&fit, error);
   openblas_set_num_threads (blas_threads);
-  g_free (fit.classes);
+  g_free (fit.targets);
   if (!trained)
     return FALSE;
-  forge_trainer_restore_best (trainer);
+  forge_slots_restore_best (trainer);
   if (result)
     fill_result (&fit, result);
   return forge_trainer_export (trainer, error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * See loader.h. Decoding and resizing happen once, before training; what is
- * left for a step, copying and augmenting a batch, takes microseconds, so no
- * thread runs ahead of the training loop. */
+ * left for a step is to augment a batch, which prefetch.c has done while the
+ * step before is computed. */
 #include "train/loader.h"
 
 #include <string.h>
@@ -73,6 +73,7 @@ forge_loader_new (const ForgeDataset *dataset,
   *loader = (ForgeLoader) { .n_items = n,
     .width = preprocess->width,
     .height = preprocess->height,
+    .n_targets = forge_dataset_get_n_classes (dataset),
     .classes = g_new (uint32_t, n),
     .order = g_new (uint32_t, n) };
   gsize size_bytes;
@@ -120,23 +121,117 @@ forge_loader_shuffle (ForgeLoader *loader, uint64_t seed)
   forge_rng_shuffle (&rng, loader->order, loader->n_items);
 }
 
+/* Items of a batch that one task prepares. */
+#define BATCH_CHUNK 16
+
+typedef struct {
+  const ForgeLoader *loader;
+  const ForgeBatchRule *rule;
+  guint first, n;
+  uint8_t *pixels, *pure; /* pure: before blending; = pixels without */
+  float *targets;
+} BatchJob;
+
+static uint32_t
+item_at (const BatchJob *job, guint i)
+{
+  const ForgeLoader *loader = job->loader;
+  return loader->order[(job->first + i) % loader->n_items];
+}
+
+/* Drawn once for all epochs, then the other way round in every second. */
+static gboolean
+is_mirrored (const ForgeBatchRule *rule, uint32_t item)
+{
+  ForgeRng rng;
+  forge_rng_seed_at (&rng, rule->flip_seed, item);
+  return forge_rng_below (&rng, 2) != (uint32_t) (rule->epoch % 2);
+}
+
+static void
+augment_chunk (void *user_data, int task)
+{
+  const BatchJob *job = user_data;
+  const ForgeLoader *loader = job->loader;
+  gsize size_bytes = forge_loader_picture_bytes (loader);
+  guint first = (guint) task * BATCH_CHUNK;
+  for (guint i = first; i < MIN (first + BATCH_CHUNK, job->n); i++) {
+    uint32_t item = item_at (job, i);
+    uint8_t *out = job->pure + i * size_bytes;
+    if (!job->rule) {
+      memcpy (out, picture_at (loader, item), size_bytes);
+      continue;
+    }
+    ForgeRng rng;
+    forge_rng_seed_at (&rng, job->rule->seed, item);
+    forge_augment (&job->rule->augment, &rng, is_mirrored (job->rule, item),
+        picture_at (loader, item), loader->width, loader->height, out);
+  }
+}
+
+static void
+add_target (const BatchJob *job, guint i, uint32_t class_id, float part)
+{
+  guint n = job->loader->n_targets;
+  float *row = job->targets + (gsize) i * n;
+  if (n == 1)
+    row[0] += part * (float) class_id;
+  else
+    row[class_id] += part;
+}
+
+/* A picture is blended with the one half a batch away: their order is random
+ * already. */
+static void
+blend_chunk (void *user_data, int task)
+{
+  const BatchJob *job = user_data;
+  const ForgeLoader *loader = job->loader;
+  gsize size_bytes = forge_loader_picture_bytes (loader);
+  guint begin = (guint) task * BATCH_CHUNK;
+  for (guint i = begin; i < MIN (begin + BATCH_CHUNK, job->n); i++) {
+    guint other = (i + job->n / 2) % job->n;
+    uint32_t item = item_at (job, i);
+    ForgeRng rng;
+    forge_rng_seed_at (&rng, job->rule->mixup_seed, item);
+    float part = (float) forge_draw_beta (&rng, job->rule->mixup);
+    const uint8_t *a = job->pure + i * size_bytes;
+    const uint8_t *b = job->pure + other * size_bytes;
+    uint8_t *out = job->pixels + i * size_bytes;
+    for (gsize k = 0; k < size_bytes; k++)
+      out[k] = (uint8_t) (part * a[k] + (1 - part) * b[k] + 0.5f);
+    add_target (job, i, loader->classes[item], part);
+    add_target (job, i, loader->classes[item_at (job, other)], 1 - part);
+  }
+}
+
+gsize
+forge_loader_picture_bytes (const ForgeLoader *loader)
+{
+  return (gsize) loader->width * (gsize) loader->height * 3;
+}
+
 void
 forge_loader_get (const ForgeLoader *loader, guint first, guint n,
-    const ForgeAugment *augment, uint64_t seed, uint8_t *pixels,
-    uint32_t *classes)
+    const ForgeBatchRule *rule, int threads, uint8_t *pixels, float *targets)
 {
-  gsize picture_bytes = (gsize) loader->width * (gsize) loader->height * 3;
-  for (guint i = 0; i < n; i++) {
-    uint32_t item = loader->order[(first + i) % loader->n_items];
-    classes[i] = loader->classes[item];
-    if (augment) {
-      ForgeRng rng;
-      forge_rng_seed_at (&rng, seed, item);
-      forge_augment (augment, &rng, picture_at (loader, item), loader->width,
-          loader->height, pixels);
-    } else {
-      memcpy (pixels, picture_at (loader, item), picture_bytes);
-    }
-    pixels += picture_bytes;
+  gboolean blends = rule && rule->mixup > 0;
+  gsize size_bytes = n * forge_loader_picture_bytes (loader);
+  g_autofree uint8_t *pure = blends ? g_malloc (size_bytes) : NULL;
+  BatchJob job = { .loader = loader,
+    .rule = rule,
+    .first = first,
+    .n = n,
+    .pixels = pixels,
+    .pure = blends ? pure : pixels,
+    .targets = targets };
+  int n_tasks = (int) ((n + BATCH_CHUNK - 1) / BATCH_CHUNK);
+  forge_pool_run (threads, n_tasks, augment_chunk, &job);
+  memset (targets, 0, (gsize) n * loader->n_targets * sizeof *targets);
+  if (blends) {
+    forge_pool_run (threads, n_tasks, blend_chunk, &job);
+    return;
   }
+  for (guint i = 0; i < n; i++)
+    add_target (&job, i, loader->classes[item_at (&job, i)], 1);
 }

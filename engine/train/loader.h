@@ -10,6 +10,8 @@
 typedef struct {
   guint n_items;
   int width, height;
+  guint n_targets;   /* of a picture: the classes, or 1 where two are told by
+                        one number */
   uint8_t *pixels;   /* uint8 [n_items, height, width, 3] */
   uint32_t *classes; /* [n_items] */
   uint32_t *order;   /* [n_items]: the order of this epoch */
@@ -24,11 +26,23 @@ void forge_loader_free (ForgeLoader *loader);
 /* The order of the items: shuffled by @seed from the sorted one, so that it
  * does not depend on earlier epochs. */
 void forge_loader_shuffle (ForgeLoader *loader, uint64_t seed);
+/* uint8 [height, width, 3] */
+gsize forge_loader_picture_bytes (const ForgeLoader *loader);
+
+/* What is done to the pictures of an epoch. */
+typedef struct {
+  ForgeAugment augment;
+  double mixup;              /* alpha; 0 = off */
+  uint64_t seed, mixup_seed; /* of this epoch */
+  uint64_t flip_seed;        /* of all epochs */
+  uint64_t epoch;
+} ForgeBatchRule;
+
 /* Items @first to @first + @n of the order, round to the beginning behind the
- * end. @augment NULL = as they are; else by generators seeded with @seed and
- * the item's number. */
+ * end. @rule NULL = as they are; else by generators seeded with its seeds and
+ * the item's number. @targets: float32 [n, n_targets], 1 for the true class;
+ * with mixup the parts of two. The result does not depend on @threads. */
 void forge_loader_get (const ForgeLoader *loader, guint first, guint n,
-    const ForgeAugment *augment, uint64_t seed, uint8_t *pixels,
-    uint32_t *classes);
+    const ForgeBatchRule *rule, int threads, uint8_t *pixels, float *targets);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeLoader, forge_loader_free)

@@ -50,42 +50,6 @@ add_double (JsonBuilder *builder, const char *name, double value)
   json_builder_add_double_value (builder, value);
 }
 
-static void
-add_settings (JsonBuilder *builder, const ForgeTrainer *trainer)
-{
-  const ForgeTrainParams *params = trainer->params;
-  add_string (builder, "arch", params->arch);
-  add_int (builder, "seed", params->seed);
-  add_int (builder, "epochs", params->epochs);
-  add_int (builder, "batch", trainer->batch);
-  add_string (builder, "optimiser", "adam");
-  add_double (builder, "learning_rate", params->learning_rate);
-  add_double (builder, "final_learning_rate", params->final_learning_rate);
-  add_double (builder, "weight_decay", params->weight_decay);
-  add_double (builder, "dropout", params->dropout);
-  add_int (builder, "patience", params->patience);
-}
-
-static void
-add_augmentation (JsonBuilder *builder, const ForgeTrainer *trainer)
-{
-  json_builder_set_member_name (builder, "flip");
-  json_builder_add_boolean_value (builder, trainer->params->flip);
-  add_int (builder, "shift", trainer->params->shift);
-}
-
-char *
-forge_trainer_describe (const ForgeTrainer *trainer)
-{
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  json_builder_begin_object (builder);
-  add_settings (builder, trainer);
-  add_augmentation (builder, trainer);
-  add_string (builder, "data_hash", trainer->data_hash);
-  json_builder_end_object (builder);
-  return to_json (builder);
-}
-
 static char *
 training_json (const ForgeTrainer *trainer)
 {
@@ -96,7 +60,7 @@ training_json (const ForgeTrainer *trainer)
   if (params->command)
     add_string (builder, "command", params->command);
   add_string (builder, "data", params->data);
-  add_settings (builder, trainer);
+  forge_trainer_add_settings (builder, trainer);
   add_int (builder, "epochs_run", trainer->state.epoch);
   add_int (builder, "best_epoch", trainer->state.best_epoch);
   add_double (builder, "val_loss", trainer->state.best_val_loss);
@@ -111,7 +75,7 @@ augmentation_json (const ForgeTrainer *trainer)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
   add_int (builder, "version", 1);
-  add_augmentation (builder, trainer);
+  forge_trainer_add_augmentation (builder, trainer);
   json_builder_end_object (builder);
   return to_json (builder);
 }

@@ -6,13 +6,9 @@
  * of the loss. */
 #include "train/trainer.h"
 
-#include <math.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <glib/gstdio.h>
-
-#define MAX_SHIFT 64
 
 uint64_t
 forge_stream_seed (uint64_t seed, ForgeStream stream, uint64_t index)
@@ -21,39 +17,6 @@ forge_stream_seed (uint64_t seed, ForgeStream stream, uint64_t index)
   forge_rng_seed_at (&rng, seed, stream);
   forge_rng_seed_at (&rng, forge_rng_u64 (&rng), index);
   return forge_rng_u64 (&rng);
-}
-
-static gboolean
-check (gboolean good, const char *name, const char *expected, GError **error)
-{
-  if (!good)
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
-        "training parameter '%s': expected %s", name, expected);
-  return good;
-}
-
-static gboolean
-check_params (const ForgeTrainParams *params, GError **error)
-{
-  double rate = params->learning_rate, last = params->final_learning_rate;
-  return check (params->data != NULL, "data", "a data set", error) &&
-         check (params->arch != NULL, "arch", "an architecture", error) &&
-         check (params->out != NULL, "out", "a file to write", error) &&
-         check (params->epochs >= 1, "epochs", "1 or more", error) &&
-         check (params->batch >= 1 && params->batch <= 65536, "batch",
-             "1 to 65536 images", error) &&
-         check (isfinite (rate) && rate > 0, "learning_rate",
-             "a number above 0", error) &&
-         check (isfinite (last), "final_learning_rate",
-             "a number, below 0 for a constant rate", error) &&
-         check (isfinite (params->weight_decay) && params->weight_decay >= 0,
-             "weight_decay", "0 or more", error) &&
-         check (params->dropout >= 0 && params->dropout < 1, "dropout",
-             "0 to below 1", error) &&
-         check (params->shift <= MAX_SHIFT, "shift", "0 to 64 pixels", error) &&
-         check (params->threads >= 0, "threads", "0 (all) or more", error) &&
-         check (params->checkpoint || !params->resume, "resume",
-             "a checkpoint to resume from", error);
 }
 
 /* It would be sad to find out after an hour. */
@@ -89,12 +52,22 @@ load_part (ForgeTrainer *trainer, ForgeSplit split, char **hash, GError **error)
 }
 
 static gboolean
+set_class_weights (ForgeTrainer *trainer, GError **error)
+{
+  g_autofree guint *counts = g_new0 (guint, trainer->n_classes);
+  for (guint i = 0; i < trainer->train->n_items; i++)
+    counts[trainer->train->classes[i]]++;
+  return forge_params_class_weights (trainer->params, counts,
+      trainer->n_classes, &trainer->class_weights, error);
+}
+
+static gboolean
 load_data (ForgeTrainer *trainer, GError **error)
 {
   const ForgeTrainParams *params = trainer->params;
   trainer->preprocess = (ForgePreprocess) FORGE_PREPROCESS_DEFAULT;
-  trainer->preprocess.width = trainer->arch->width;
-  trainer->preprocess.height = trainer->arch->height;
+  trainer->preprocess.width = forge_arch_size (&trainer->arch);
+  trainer->preprocess.height = forge_arch_size (&trainer->arch);
   trainer->train =
       load_part (trainer, FORGE_SPLIT_TRAIN, &trainer->data_hash, error);
   if (!trainer->train)
@@ -102,12 +75,19 @@ load_data (ForgeTrainer *trainer, GError **error)
   trainer->val = load_part (trainer, FORGE_SPLIT_VALIDATION, NULL, error);
   if (!trainer->val)
     return FALSE;
+  gboolean one =
+      trainer->words.loss == FORGE_LOSS_SIGMOID && trainer->n_classes == 2;
+  trainer->n_targets = one ? 1 : trainer->n_classes;
+  trainer->train->n_targets = trainer->val->n_targets = trainer->n_targets;
   trainer->batch = MIN (params->batch, trainer->train->n_items);
   trainer->n_steps = trainer->train->n_items / trainer->batch;
-  return TRUE;
+  trainer->prefetch =
+      forge_prefetch_new (trainer->train, trainer->batch, params->threads);
+  return set_class_weights (trainer, error);
 }
 
-/* The network without its last node; the constants are shared. */
+/* The network without its last node, Softmax or Sigmoid; the constants are
+ * shared. */
 static ForgeGraph *
 copy_to_logits (const ForgeGraph *graph)
 {
@@ -122,57 +102,59 @@ copy_to_logits (const ForgeGraph *graph)
   return copy;
 }
 
-static void
-make_slots (ForgeTrainer *trainer)
+static gboolean
+make_learner (ForgeTrainer *trainer, GError **error)
 {
-  trainer->n_slots = forge_executor_get_n_parameters (trainer->learner);
-  trainer->slots = g_new0 (ForgeSlot, trainer->n_slots);
-  for (guint i = 0; i < trainer->n_slots; i++) {
-    ForgeSlot *slot = &trainer->slots[i];
-    slot->parameter = forge_executor_get_parameter (trainer->learner, i);
-    slot->n = (size_t) forge_shape_count (&slot->parameter->value->shape);
-    slot->m = g_new0 (float, slot->n);
-    slot->v = g_new0 (float, slot->n);
-    slot->best = g_new0 (float, slot->n);
-  }
+  g_clear_pointer (&trainer->learner, forge_executor_free);
+  trainer->learner = forge_executor_new (
+      trainer->logits, trainer->batch, trainer->params->threads, TRUE, error);
+  if (!trainer->learner)
+    return FALSE;
+  forge_slots_bind (trainer);
+  return TRUE;
 }
 
 static gboolean
 build_network (ForgeTrainer *trainer, GError **error)
 {
   const ForgeTrainParams *params = trainer->params;
-  ForgeArchParams arch = { .n_classes = trainer->n_classes,
+  const ForgeLoader *train = trainer->train;
+  ForgeArchParams arch = { .n_outputs = trainer->n_targets,
+    .sigmoid = trainer->words.loss == FORGE_LOSS_SIGMOID,
     .dropout = params->dropout,
-    .seed = forge_stream_seed (params->seed, FORGE_STREAM_WEIGHTS, 0) };
-  trainer->graph = trainer->arch->build (&arch, error);
+    .seed = forge_stream_seed (params->seed, FORGE_STREAM_WEIGHTS, 0),
+    .options = trainer->arch.options,
+    .pictures = {
+        train->pixels, train->n_items, train->width, train->height } };
+  trainer->graph = trainer->arch.arch->build (&arch, error);
   if (!trainer->graph)
     return FALSE;
-  g_autoptr (ForgeGraph) logits = copy_to_logits (trainer->graph);
-  trainer->learner =
-      forge_executor_new (logits, trainer->batch, params->threads, TRUE, error);
-  if (!trainer->learner)
+  trainer->logits = copy_to_logits (trainer->graph);
+  if (!forge_slots_new (trainer, error) || !make_learner (trainer, error))
     return FALSE;
-  trainer->validator =
-      forge_executor_new (logits, MIN (trainer->batch, trainer->val->n_items),
-          params->threads, FALSE, error);
-  if (!trainer->validator)
-    return FALSE;
-  make_slots (trainer);
-  return TRUE;
+  trainer->validator = forge_executor_new (trainer->logits,
+      MIN (trainer->batch, trainer->val->n_items), params->threads, FALSE,
+      error);
+  return trainer->validator != NULL;
+}
+
+gboolean
+forge_trainer_begin_epoch (ForgeTrainer *trainer, GError **error)
+{
+  return !forge_slots_freeze_due (trainer) || make_learner (trainer, error);
 }
 
 ForgeTrainer *
 forge_trainer_new (const ForgeTrainParams *params, GError **error)
 {
-  if (!check_params (params, error) || !check_writable (params->out, error) ||
-      (params->checkpoint && !check_writable (params->checkpoint, error)) ||
-      (params->log && !check_writable (params->log, error)))
-    return NULL;
   g_autoptr (ForgeTrainer) trainer = g_new0 (ForgeTrainer, 1);
   trainer->params = params;
-  trainer->arch = forge_arch_find (params->arch, error);
-  if (!trainer->arch || !load_data (trainer, error) ||
-      !build_network (trainer, error))
+  if (!forge_params_check (params, &trainer->words, error) ||
+      !check_writable (params->out, error) ||
+      (params->checkpoint && !check_writable (params->checkpoint, error)) ||
+      (params->log && !check_writable (params->log, error)) ||
+      !forge_arch_choose (params->arch, &trainer->arch, error) ||
+      !load_data (trainer, error) || !build_network (trainer, error))
     return NULL;
   trainer->settings = forge_trainer_describe (trainer);
   return g_steal_pointer (&trainer);
@@ -183,39 +165,17 @@ forge_trainer_free (ForgeTrainer *trainer)
 {
   if (!trainer)
     return;
-  for (guint i = 0; i < trainer->n_slots; i++) {
-    g_free (trainer->slots[i].m);
-    g_free (trainer->slots[i].v);
-    g_free (trainer->slots[i].best);
-  }
-  g_free (trainer->slots);
+  forge_prefetch_free (trainer->prefetch);
+  forge_slots_free (trainer);
   forge_executor_free (trainer->learner);
   forge_executor_free (trainer->validator);
-  forge_graph_free (trainer->graph);
+  g_clear_pointer (&trainer->logits, forge_graph_free);
+  g_clear_pointer (&trainer->graph, forge_graph_free);
   forge_loader_free (trainer->train);
   forge_loader_free (trainer->val);
   g_strfreev (trainer->labels);
+  g_free (trainer->class_weights);
   g_free (trainer->data_hash);
   g_free (trainer->settings);
   g_free (trainer);
-}
-
-void
-forge_trainer_keep_best (ForgeTrainer *trainer)
-{
-  for (guint i = 0; i < trainer->n_slots; i++) {
-    ForgeSlot *slot = &trainer->slots[i];
-    memcpy (
-        slot->best, slot->parameter->value->data, slot->n * sizeof *slot->best);
-  }
-}
-
-void
-forge_trainer_restore_best (ForgeTrainer *trainer)
-{
-  for (guint i = 0; i < trainer->n_slots; i++) {
-    ForgeSlot *slot = &trainer->slots[i];
-    memcpy (
-        slot->parameter->value->data, slot->best, slot->n * sizeof *slot->best);
-  }
 }

@@ -1,27 +1,55 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The state of a training run, shared by the files that work on it: fit.c
- * (the loop), checkpoint.c (to disk and back), train-log.c (JSON lines) and
- * report.c (what the model file says about its making).
+ * The state of a training run, shared by the files that work on it: params.c
+ * (what was asked for), trainer.c (set-up), slots.c (the numbers that train),
+ * fit.c (the loop), update.c (what a step does to the weights), checkpoint.c
+ * (to disk and back), train-log.c (JSON lines), settings.c and report.c (what
+ * the model file says about its making).
  *
  * Everything random is drawn from generators seeded by (seed, what for, epoch
  * or step), none of which lives longer than an epoch: the place in all random
  * sequences is the epoch number. */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include "forge/evaluate.h"
 #include "forge/train.h"
 #include "run/executor.h"
 #include "train/arch.h"
-#include "train/loader.h"
+#include "train/loss.h"
 #include "train/optimiser.h"
+#include "train/prefetch.h"
 
-/* One parameter with its optimiser state; @n floats each. */
+/* What the words of ForgeTrainParams mean. */
 typedef struct {
-  const ForgeParameter *parameter;
+  ForgeOptimiserKind optimiser;
+  ForgeScheduleKind schedule;
+  ForgeLossKind loss;
+  ForgeFlip flip;
+  ForgeBorder border;
+  gboolean best_by_accuracy;
+} ForgeTrainWords;
+
+/* Numbers that change while a network trains: a parameter, or a running
+ * average of batch normalisation, which has neither gradient nor moments. @n
+ * floats each; what is not needed is NULL. */
+typedef struct {
+  const char *name;      /* borrowed from the graph */
+  ForgeTensor *value;    /* shared with the graph */
+  const float *gradient; /* of the learner; NULL = not trained at present */
   size_t n;
-  float *m, *v, *best;
+  gboolean is_statistic;
+  guint until_epoch;  /* trained for so many epochs; 0 = always */
+  double rate, decay; /* factor of the learning rate; weight decay */
+  float *m, *v, *best, *average, *slow;
 } ForgeSlot;
+
+/* A range of a slot: the unit of work for a thread. */
+typedef struct {
+  guint slot;
+  size_t begin, end;
+} ForgeSpan;
 
 /* What changes from epoch to epoch; written to checkpoints field by field. */
 typedef struct {
@@ -33,17 +61,23 @@ typedef struct {
 
 typedef struct {
   const ForgeTrainParams *params;
-  const ForgeArch *arch;
+  ForgeTrainWords words;
+  ForgeArchChoice arch;
   ForgePreprocess preprocess;
   char **labels;
-  guint n_classes, batch, n_steps; /* steps of an epoch */
+  guint n_classes, n_targets, batch, n_steps; /* steps of an epoch */
   char *data_hash;
-  char *settings; /* JSON: all that the weights depend on */
+  char *settings;       /* JSON: all that the weights depend on */
+  float *class_weights; /* nullable */
   ForgeLoader *train, *val;
-  ForgeGraph *graph; /* what will be written; its constants train */
+  ForgePrefetch *prefetch;
+  ForgeGraph *graph;  /* what will be written; its constants train */
+  ForgeGraph *logits; /* the same without its last node */
   ForgeExecutor *learner, *validator;
   ForgeSlot *slots;
   guint n_slots;
+  GArray *spans;    /* ForgeSpan, of all slots */
+  double *partials; /* [spans->len] */
   ForgeTrainState state;
 } ForgeTrainer;
 
@@ -53,24 +87,65 @@ typedef enum {
   FORGE_STREAM_SHUFFLE, /* by epoch */
   FORGE_STREAM_AUGMENT, /* by epoch, then by item */
   FORGE_STREAM_DROPOUT, /* by step */
+  FORGE_STREAM_FLIP,    /* by item */
+  FORGE_STREAM_MIXUP,   /* by epoch, then by item */
 } ForgeStream;
 
 uint64_t forge_stream_seed (uint64_t seed, ForgeStream stream, uint64_t index);
+
+/* FORGE_ERROR_ARGUMENT naming the parameter, what was expected and, for a
+ * word, what was found. */
+gboolean forge_params_check (
+    const ForgeTrainParams *params, ForgeTrainWords *words, GError **error);
+/* Of a run of @n_steps steps an epoch and @batch images a step. */
+ForgeSchedule forge_params_schedule (const ForgeTrainParams *params,
+    const ForgeTrainWords *words, guint n_steps, guint batch);
+/* Those of ForgeTrainParams.class_weights for @counts pictures a class, or
+ * NULL; FALSE on errors. */
+gboolean forge_params_class_weights (const ForgeTrainParams *params,
+    const guint *counts, guint n_classes, float **weights, GError **error);
 
 /* Opens the data, builds the network and its executors. @params is borrowed.
  * Errors: those of forge_train(). */
 ForgeTrainer *forge_trainer_new (
     const ForgeTrainParams *params, GError **error);
 void forge_trainer_free (ForgeTrainer *trainer);
+/* The learner for what trains in the coming epoch: made anew where something
+ * has been frozen, so that its gradients are computed no more. */
+gboolean forge_trainer_begin_epoch (ForgeTrainer *trainer, GError **error);
+
+/* Makes the slots of the network; marks what `freeze` names. */
+gboolean forge_slots_new (ForgeTrainer *trainer, GError **error);
+void forge_slots_free (ForgeTrainer *trainer);
+/* Freezes what has been trained for long enough. TRUE when the learner no
+ * longer fits. */
+gboolean forge_slots_freeze_due (ForgeTrainer *trainer);
+/* Where the learner puts its gradients. */
+void forge_slots_bind (ForgeTrainer *trainer);
 /* Keeps the weights as the best so far, or takes those back. */
-void forge_trainer_keep_best (ForgeTrainer *trainer);
-void forge_trainer_restore_best (ForgeTrainer *trainer);
+void forge_slots_keep_best (ForgeTrainer *trainer);
+void forge_slots_restore_best (ForgeTrainer *trainer);
+/* Weights and their average change places, where there is one: what is
+ * validated and kept is the average. */
+void forge_slots_swap_average (ForgeTrainer *trainer);
+
+/* One step of the optimiser by the learner's gradients, then averages and
+ * slow weights. Counts state.step. */
+void forge_trainer_update (ForgeTrainer *trainer, double learning_rate);
+/* What of the slow weights stays at a Lookahead step: 0.95^5 (step /
+ * n_steps)^3, and all of it at the last step. Source: tysam-code, hlb-CIFAR10
+ * (2023). */
+double forge_lookahead_decay (uint64_t step, uint64_t n_steps);
 
 /* Settings, data hash and architecture as one JSON object. Two runs with
  * equal text make equal weights. (transfer full) */
 char *forge_trainer_describe (const ForgeTrainer *trainer);
+void forge_trainer_add_settings (
+    JsonBuilder *builder, const ForgeTrainer *trainer);
+void forge_trainer_add_augmentation (
+    JsonBuilder *builder, const ForgeTrainer *trainer);
 
-/* State, weights, moments and best weights; written atomically. */
+/* State, weights, moments, averages and best weights; written atomically. */
 gboolean forge_checkpoint_write (
     const ForgeTrainer *trainer, const char *path, GError **error);
 /* FORGE_ERROR_FORMAT (damaged, truncated, another kind of file),

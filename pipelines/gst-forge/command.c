@@ -24,6 +24,16 @@ int
 command_parse_with_group (const char *name, const char *description,
     const GOptionEntry *entries, GOptionGroup *group, int *argc, char ***argv)
 {
+  GOptionGroup *groups[] = { group, NULL };
+  return command_parse_with_groups (
+      name, description, entries, groups, argc, argv);
+}
+
+int
+command_parse_with_groups (const char *name, const char *description,
+    const GOptionEntry *entries, GOptionGroup *const *groups, int *argc,
+    char ***argv)
+{
   g_autofree char *program = g_strdup_printf ("gst-forge %s", name);
   g_set_prgname (program);
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -37,8 +47,8 @@ command_parse_with_group (const char *name, const char *description,
   };
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_main_entries (context, common, NULL);
-  if (group)
-    g_option_context_add_group (context, group);
+  for (; *groups; groups++)
+    g_option_context_add_group (context, *groups);
   g_autoptr (GError) error = NULL;
   if (!g_option_context_parse (context, argc, argv, &error))
     return command_usage_error (name, "%s", error->message);

@@ -34,6 +34,11 @@ int command_parse (const char *name, const char *description,
  * @group. */
 int command_parse_with_group (const char *name, const char *description,
     const GOptionEntry *entries, GOptionGroup *group, int *argc, char ***argv);
+/* The same with a %NULL-terminated list of groups, each under its own heading;
+ * takes them. */
+int command_parse_with_groups (const char *name, const char *description,
+    const GOptionEntry *entries, GOptionGroup *const *groups, int *argc,
+    char ***argv);
 
 /* Prints "gst-forge: <text>" and where help is. Returns COMMAND_USAGE. */
 int command_usage_error (const char *name, const char *format, ...)

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What ForgeTrainParams may hold, and what it comes to: words become
+ * enumerations, rates a schedule, class weights numbers. */
+#include <math.h>
+#include <string.h>
+
+#include "train/trainer.h"
+
+#define MAX_SHIFT 64
+#define MAX_CUTOUT 4096
+
+static const char *const optimisers[] = { "adam", "adamw", "sgd", NULL };
+static const char *const schedules[] = { "cosine", "one-cycle", "step",
+  "constant", NULL };
+static const char *const losses[] = { "softmax", "sigmoid", NULL };
+static const char *const flips[] = { "never", "random", "alternating", NULL };
+static const char *const borders[] = { "edge", "reflect", "zero", NULL };
+static const char *const bests[] = { "loss", "accuracy", NULL };
+
+static gboolean
+check (gboolean good, const char *name, const char *expected, GError **error)
+{
+  if (!good)
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "training parameter '%s': expected %s", name, expected);
+  return good;
+}
+
+static gboolean
+within (
+    double value, double least, double most, const char *name, GError **error)
+{
+  if (value >= least && value <= most)
+    return TRUE;
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+      "training parameter '%s': expected %g to %g, found %g", name, least, most,
+      value);
+  return FALSE;
+}
+
+/* The place of @word in the list; -1 after an error. */
+static int
+find_word (const char *const *words, const char *word, const char *name,
+    GError **error)
+{
+  for (int i = 0; words[i]; i++)
+    if (word && strcmp (word, words[i]) == 0)
+      return i;
+  g_autofree char *list = g_strjoinv (", ", (char **) words);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+      "training parameter '%s': expected one of %s, found '%s'", name, list,
+      word ? word : "");
+  return -1;
+}
+
+static gboolean
+check_words (
+    const ForgeTrainParams *params, ForgeTrainWords *words, GError **error)
+{
+  int optimiser, schedule, loss, flip, border, best;
+  if ((optimiser = find_word (
+           optimisers, params->optimiser, "optimiser", error)) < 0 ||
+      (schedule = find_word (schedules, params->schedule, "schedule", error)) <
+          0 ||
+      (loss = find_word (losses, params->loss, "loss", error)) < 0 ||
+      (flip = find_word (flips, params->flip, "flip", error)) < 0 ||
+      (border = find_word (borders, params->border, "border", error)) < 0 ||
+      (best = find_word (bests, params->best_by, "best_by", error)) < 0)
+    return FALSE;
+  *words = (ForgeTrainWords) { .optimiser = (ForgeOptimiserKind) optimiser,
+    .schedule = (ForgeScheduleKind) schedule,
+    .loss = (ForgeLossKind) loss,
+    .flip = (ForgeFlip) flip,
+    .border = (ForgeBorder) border,
+    .best_by_accuracy = best == 1 };
+  return TRUE;
+}
+
+static gboolean
+check_run (const ForgeTrainParams *params, GError **error)
+{
+  return check (params->data != NULL, "data", "a data set", error) &&
+         check (params->arch != NULL, "arch", "an architecture", error) &&
+         check (params->out != NULL, "out", "a file to write", error) &&
+         check (params->epochs >= 1, "epochs", "1 or more", error) &&
+         check (params->batch >= 1 && params->batch <= 65536, "batch",
+             "1 to 65536 images", error) &&
+         check (params->threads >= 0, "threads", "0 (all) or more", error) &&
+         check (params->checkpoint || !params->resume, "resume",
+             "a checkpoint to resume from", error);
+}
+
+static gboolean
+check_rates (const ForgeTrainParams *params, GError **error)
+{
+  double rate = params->learning_rate, last = params->final_learning_rate;
+  double warmup = params->warmup_epochs;
+  return check (isfinite (rate) && rate > 0, "learning_rate",
+             "a number above 0", error) &&
+         check (isfinite (last), "final_learning_rate",
+             "a number, below 0 for a constant rate", error) &&
+         within (params->cycle_start, 0, 1, "cycle_start", error) &&
+         within (params->cycle_peak, 0, 1, "cycle_peak", error) &&
+         within (params->cycle_end, 0, 1, "cycle_end", error) &&
+         check (params->step_epochs >= 1, "step_epochs", "1 or more", error) &&
+         within (params->step_factor, 0, 1, "step_factor", error) &&
+         check (warmup >= 0 && warmup <= params->epochs, "warmup_epochs",
+             "0 to the number of epochs", error);
+}
+
+static gboolean
+check_optimiser (const ForgeTrainParams *params, GError **error)
+{
+  return check (params->momentum >= 0 && params->momentum < 1, "momentum",
+             "0 to below 1", error) &&
+         check (isfinite (params->weight_decay) && params->weight_decay >= 0,
+             "weight_decay", "0 or more", error) &&
+         within (params->bias_rate, 1e-6, 1e6, "bias_rate", error) &&
+         within (params->shift_rate, 1e-6, 1e6, "shift_rate", error) &&
+         check (isfinite (params->clip_norm) && params->clip_norm >= 0,
+             "clip_norm", "0 or more", error) &&
+         check (params->ema_decay >= 0 && params->ema_decay < 1, "ema_decay",
+             "0 to below 1", error) &&
+         check (params->dropout >= 0 && params->dropout < 1, "dropout",
+             "0 to below 1", error) &&
+         within (params->label_smoothing, 0, 0.9, "label_smoothing", error) &&
+         within (params->mixup, 0, 100, "mixup", error);
+}
+
+static gboolean
+check_augmentation (const ForgeTrainParams *params, GError **error)
+{
+  return check (params->shift <= MAX_SHIFT, "shift", "0 to 64 pixels", error) &&
+         check (params->cutout <= MAX_CUTOUT, "cutout", "0 to 4096 pixels",
+             error) &&
+         within (params->rotation, 0, 180, "rotation", error) &&
+         within (params->zoom, 0, 0.9, "zoom", error) &&
+         within (params->brightness, 0, 1, "brightness", error) &&
+         within (params->contrast, 0, 1, "contrast", error) &&
+         within (params->saturation, 0, 1, "saturation", error) &&
+         within (params->hue, 0, 180, "hue", error) &&
+         within (params->erase, 0, 1, "erase", error);
+}
+
+gboolean
+forge_params_check (
+    const ForgeTrainParams *params, ForgeTrainWords *words, GError **error)
+{
+  return check_run (params, error) && check_words (params, words, error) &&
+         check_rates (params, error) && check_optimiser (params, error) &&
+         check_augmentation (params, error);
+}
+
+ForgeSchedule
+forge_params_schedule (const ForgeTrainParams *params,
+    const ForgeTrainWords *words, guint n_steps, guint batch)
+{
+  double scale =
+      params->rate_batch ? (double) batch / (double) params->rate_batch : 1;
+  return (ForgeSchedule) { .kind = words->schedule,
+    .rate = params->learning_rate * scale,
+    .last = params->final_learning_rate * scale,
+    .start = params->cycle_start,
+    .peak = params->cycle_peak,
+    .end = params->cycle_end,
+    .factor = params->step_factor,
+    .every = (uint64_t) params->step_epochs * n_steps,
+    .warmup = (uint64_t) (params->warmup_epochs * n_steps),
+    .n_steps = (uint64_t) params->epochs * n_steps };
+}
+
+/* count / (classes count[c]): the mean over all pictures is 1. */
+static void
+balance (const guint *counts, guint n_classes, float *weights)
+{
+  double all = 0;
+  for (guint c = 0; c < n_classes; c++)
+    all += counts[c];
+  for (guint c = 0; c < n_classes; c++)
+    weights[c] = (float) (all / ((double) n_classes * MAX (counts[c], 1)));
+}
+
+static gboolean
+parse_weights (const char *text, guint n_classes, float *weights)
+{
+  g_auto (GStrv) parts = g_strsplit (text, ",", -1);
+  if (g_strv_length (parts) != n_classes)
+    return FALSE;
+  for (guint c = 0; c < n_classes; c++) {
+    char *end;
+    double value = g_ascii_strtod (parts[c], &end);
+    if (end == parts[c] || *end || !(value >= 0 && value <= 1e6))
+      return FALSE;
+    weights[c] = (float) value;
+  }
+  return TRUE;
+}
+
+gboolean
+forge_params_class_weights (const ForgeTrainParams *params, const guint *counts,
+    guint n_classes, float **weights, GError **error)
+{
+  *weights = NULL;
+  if (!params->class_weights)
+    return TRUE;
+  g_autofree float *made = g_new (float, n_classes);
+  if (strcmp (params->class_weights, "balanced") == 0) {
+    balance (counts, n_classes, made);
+  } else if (!parse_weights (params->class_weights, n_classes, made)) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "training parameter 'class_weights': expected 'balanced' or %u numbers "
+        "of 0 to 1e6 separated by commas, found '%s'",
+        n_classes, params->class_weights);
+    return FALSE;
+  }
+  *weights = g_steal_pointer (&made);
+  return TRUE;
+}
