@@ -45,7 +45,7 @@ nothing_asked_for_changes_nothing (void)
   ForgeRng rng;
   forge_rng_seed (&rng, 1);
   fill (in);
-  forge_augment (&none, &rng, in, W, H, out);
+  forge_augment (&none, &rng, FALSE, in, W, H, out);
   g_assert_cmpmem (in, sizeof in, out, sizeof out);
 }
 
@@ -54,14 +54,14 @@ static void
 every_flip_and_shift_is_drawn_alike (void)
 {
   uint8_t in[W * H * 3], out[W * H * 3];
-  ForgeAugment augment = { .flip = TRUE, .shift = 1 };
+  ForgeAugment augment = { .flip = FORGE_FLIP_RANDOM, .shift = 1 };
   guint counts[18] = { 0 };
   const guint n = 3600;
   fill (in);
   for (guint i = 0; i < n; i++) {
     ForgeRng rng;
     forge_rng_seed_at (&rng, 3, i);
-    forge_augment (&augment, &rng, in, W, H, out);
+    forge_augment (&augment, &rng, FALSE, in, W, H, out);
     guint found = 18;
     for (int k = 0; k < 18; k++)
       if (is_moved (out, k / 2 % 3 - 1, k / 6 - 1, k % 2))
@@ -80,11 +80,11 @@ static void
 shift_beyond_the_edge_stays_inside (void)
 {
   uint8_t in[3] = { 7, 8, 9 }, out[3];
-  ForgeAugment augment = { .flip = TRUE, .shift = 40 };
+  ForgeAugment augment = { .flip = FORGE_FLIP_RANDOM, .shift = 40 };
   for (guint i = 0; i < 50; i++) {
     ForgeRng rng;
     forge_rng_seed_at (&rng, 5, i);
-    forge_augment (&augment, &rng, in, 1, 1, out);
+    forge_augment (&augment, &rng, FALSE, in, 1, 1, out);
     g_assert_cmpmem (in, 3, out, 3);
   }
 }
@@ -116,10 +116,12 @@ loader_keeps_pictures_of_the_right_size (void)
   for (guint i = 0; i < loader->n_items; i++) {
     g_autoptr (ForgePicture) picture = forge_dataset_load (dataset, i, NULL);
     uint8_t pixels[3072];
-    uint32_t class_id;
-    forge_loader_get (loader, i, 1, NULL, 0, pixels, &class_id);
+    float targets[2];
+    forge_loader_get (loader, i, 1, NULL, 1, pixels, targets);
     g_assert_cmpmem (picture->data, 3072, pixels, 3072);
-    g_assert_cmpuint (class_id, ==, forge_dataset_get_class (dataset, i));
+    guint class_id = forge_dataset_get_class (dataset, i);
+    g_assert_cmpfloat (targets[class_id], ==, 1);
+    g_assert_cmpfloat (targets[1 - class_id], ==, 0);
   }
   fixture_remove (folder);
 }
@@ -171,22 +173,25 @@ augmentation_follows_the_item (void)
   char *folder = fixture_folder ();
   fixture_write_classes (folder, 20, 60, 1);
   g_autoptr (ForgeLoader) loader = open_loader (folder);
-  ForgeAugment augment = { .flip = TRUE, .shift = 3 };
+  ForgeBatchRule rule = { .augment = { .flip = FORGE_FLIP_RANDOM, .shift = 3 },
+    .seed = 9 };
   uint8_t all[32 * 3072], one[3072];
-  uint32_t classes[32];
+  float targets[32 * 2], target[2];
   forge_loader_shuffle (loader, 2);
-  forge_loader_get (loader, 0, 32, &augment, 9, all, classes);
+  forge_loader_get (loader, 0, 32, &rule, 2, all, targets);
   guint n_changed = 0;
   for (guint i = 0; i < 32; i++) {
-    uint32_t class_id;
-    forge_loader_get (loader, i, 1, &augment, 9, one, &class_id);
+    rule.seed = 9;
+    forge_loader_get (loader, i, 1, &rule, 1, one, target);
     g_assert_cmpmem (one, 3072, all + i * 3072, 3072);
-    g_assert_cmpuint (class_id, ==, classes[i]);
-    forge_loader_get (loader, i, 1, &augment, 10, one, &class_id);
+    g_assert_cmpmem (target, sizeof target, targets + i * 2, sizeof target);
+    rule.seed = 10;
+    forge_loader_get (loader, i, 1, &rule, 1, one, target);
     n_changed += memcmp (one, all + i * 3072, 3072) != 0;
   }
   g_assert_cmpuint (n_changed, >, 25);
-  forge_loader_get (loader, 30, 4, &augment, 9, all + 3072, classes);
+  rule.seed = 9;
+  forge_loader_get (loader, 30, 4, &rule, 1, all + 3072, targets);
   g_assert_cmpmem (all, 3072, all + 3 * 3072, 3072);
   fixture_remove (folder);
 }

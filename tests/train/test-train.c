@@ -120,7 +120,7 @@ evaluate (const Run *run, ForgeSplit split)
 static void
 forge_cnn_has_122570_parameters (void)
 {
-  ForgeArchParams params = { .n_classes = 10, .dropout = 0.3, .seed = 1 };
+  ForgeArchParams params = { .n_outputs = 10, .dropout = 0.3, .seed = 1 };
   g_autoptr (GError) error = NULL;
   const ForgeArch *arch = forge_arch_find ("forge-cnn", &error);
   g_assert_no_error (error);
@@ -142,7 +142,7 @@ forge_cnn_has_122570_parameters (void)
 static void
 first_weights_have_the_right_spread (void)
 {
-  ForgeArchParams params = { .n_classes = 10, .seed = 1 };
+  ForgeArchParams params = { .n_outputs = 10, .seed = 1 };
   const ForgeArch *arch = forge_arch_find ("forge-cnn", NULL);
   g_autoptr (ForgeGraph) graph = arch->build (&params, NULL);
   const ForgeTensor *weight =
@@ -305,7 +305,7 @@ unfit_checkpoints_are_refused (void)
   memcpy (changed, bytes, size_bytes);
   changed[8] = 9;
   fixture_write (run.folder, "state", changed, size_bytes);
-  run_refused (&run, FORGE_ERROR_UNSUPPORTED, "version 1, found 9");
+  run_refused (&run, FORGE_ERROR_UNSUPPORTED, "version 2, found 9");
   run_clear (&run);
 }
 
@@ -318,7 +318,7 @@ early_stop_restores_the_best_weights (void)
   run_init (&run, 60, 0);
   run.params.epochs = MAX_EPOCHS;
   run.params.patience = 2;
-  run.params.flip = FALSE;
+  run.params.flip = "never";
   run.params.shift = 0;
   run.params.dropout = 0;
   run.params.learning_rate = 3e-3;
