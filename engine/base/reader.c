@@ -79,3 +79,17 @@ forge_reader_u32be (ForgeReader *reader)
   return (uint32_t) bytes[0] << 24 | (uint32_t) bytes[1] << 16 |
          (uint32_t) bytes[2] << 8 | bytes[3];
 }
+
+uint64_t
+forge_reader_varint (ForgeReader *reader)
+{
+  uint64_t value = 0;
+  for (int shift = 0; shift < 64; shift += 7) {
+    uint8_t byte = forge_reader_u8 (reader);
+    value |= (uint64_t) (byte & 0x7f) << shift;
+    if (!(byte & 0x80))
+      return value;
+  }
+  reader->failed = TRUE;
+  return 0;
+}

@@ -27,3 +27,6 @@ uint16_t forge_reader_u16le (ForgeReader *reader);
 uint32_t forge_reader_u32le (ForgeReader *reader);
 uint64_t forge_reader_u64le (ForgeReader *reader);
 uint32_t forge_reader_u32be (ForgeReader *reader);
+/* Seven bits a byte, least first, as protocol buffers have them; 0 after a
+ * failure. */
+uint64_t forge_reader_varint (ForgeReader *reader);

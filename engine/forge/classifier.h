@@ -20,6 +20,8 @@ typedef struct _ForgeClassifier ForgeClassifier;
  * @profile: time every node, as #ForgeSessionParams
  * @preprocess: (nullable): used in place of the model's own; see
  *   forge_model_state_preprocess()
+ * @features: keep the penultimate activations, see
+ *   forge_classifier_get_features()
  *
  * Settings of a classifier.
  *
@@ -31,6 +33,7 @@ typedef struct {
   const char *const *labels;
   gboolean profile;
   const ForgePreprocess *preprocess;
+  gboolean features;
 } ForgeClassifierParams;
 
 #define FORGE_CLASSIFIER_PARAMS_DEFAULT \
@@ -165,12 +168,62 @@ void forge_classifier_run (ForgeClassifier *classifier);
  * finite. A single score p is that of the second of two classes: {1 - p, p},
  * p = 1 / (1 + exp (-logit)).
  *
+ * Where the model has a temperature T (forge_model_get_temperature()), they are
+ * softmax (logits / T), or 1 / (1 + exp (-logit / T)), the logits of a graph
+ * that ends in probabilities being log (p), or log (p / (1 - p)). The order of
+ * the classes does not change.
+ *
  * Thread safety: one thread at a time per classifier.
  * Returns: (transfer none): valid until the next run
  * Since: 0.1
  */
 const float *forge_classifier_get_probabilities (
     ForgeClassifier *classifier, guint slot);
+
+/**
+ * forge_classifier_get_logits:
+ * @classifier: the classifier
+ * @slot: which image of the batch, < batch
+ * @logits: (out caller-allocates): `float32 [n_classes]`
+ *
+ * The scores before softmax and temperature, up to a number that is the same
+ * for all classes: the network's own; what its Softmax reads when the params
+ * asked for features, else log (p) (of 0: -110); {0, logit} for a single
+ * score; log (p / (1 - p)) of several Sigmoids.
+ *
+ * Thread safety: one thread at a time per classifier. Allocates nothing.
+ * Since: 0.1
+ */
+void forge_classifier_get_logits (
+    ForgeClassifier *classifier, guint slot, float *logits);
+
+/**
+ * forge_classifier_get_n_features:
+ * @classifier: the classifier
+ *
+ * The length of the vectors of forge_classifier_get_features().
+ *
+ * Returns: the number; 0 unless the params asked for features and the network
+ * has them
+ * Since: 0.1
+ */
+guint forge_classifier_get_n_features (ForgeClassifier *classifier);
+
+/**
+ * forge_classifier_get_features:
+ * @classifier: the classifier
+ * @slot: which image of the batch, < batch
+ * @features: (out caller-allocates): `float32 [n_features]`
+ *
+ * What the last layer with weights reads, as one vector: its channels, each
+ * the mean over the picture where it has an extent there. Bytes of a quantised
+ * network are taken as the numbers they are.
+ *
+ * Thread safety: one thread at a time per classifier. Allocates nothing.
+ * Since: 0.1
+ */
+void forge_classifier_get_features (
+    ForgeClassifier *classifier, guint slot, float *features);
 
 /**
  * forge_classifier_is_finite:

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "forge/classifier.h"
+#include "forge/corrupt.h"
 #include "forge/dataset.h"
 
 G_BEGIN_DECLS
@@ -26,6 +27,59 @@ typedef struct {
   uint64_t support;
 } ForgeClassMetrics;
 
+#define FORGE_N_CALIBRATION_BINS 15
+
+/**
+ * ForgeReliabilityBin:
+ * @n_items: pictures whose confidence lies in (i / 15, (i + 1) / 15]
+ * @confidence: their mean
+ * @accuracy: the share that is right
+ *
+ * One bar of a reliability diagram; 0 where it is empty.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  uint64_t n_items;
+  double confidence, accuracy;
+} ForgeReliabilityBin;
+
+/**
+ * ForgeMistake:
+ * @item: index in the data set
+ * @truth: its class
+ * @predicted: what it was taken for
+ * @confidence: how surely, 0..1
+ *
+ * One picture that was taken for something else.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  guint item, truth, predicted;
+  float confidence;
+} ForgeMistake;
+
+/* The most that an evaluation keeps, the most confident first. */
+#define FORGE_MAX_MISTAKES 24
+
+/**
+ * ForgeEvaluation:
+ * @nll: mean of -ln p of the truth, natural logarithm (log_loss)
+ * @ece: expected calibration error: sum over bins of share * |accuracy -
+ *   confidence|
+ * @brier: mean over pictures of the sum over classes of (p - truth)^2, 0..2
+ * @bins: what @ece is the sum of
+ * @mistakes: the most confident ones
+ * @latency_ms: percentiles 50, 95 and 99 of one picture alone, preprocessing
+ *   and network, decoding excluded; 0 unless asked for
+ * @n_latency: pictures they were measured on
+ *
+ * The figures of one evaluation. The names are scikit-learn's where it has
+ * them.
+ *
+ * Since: 0.1
+ */
 typedef struct {
   guint n_classes;
   char **labels;              /* NULL-terminated */
@@ -35,8 +89,13 @@ typedef struct {
   uint64_t n_items, n_skipped; /* skipped: pictures that did not decode */
   double accuracy, top5_accuracy;
   double mean_confidence, nll;
-  double ece; /* expected calibration error, 15 equal-width bins */
+  double ece, brier;
+  ForgeReliabilityBin bins[FORGE_N_CALIBRATION_BINS];
+  ForgeMistake mistakes[FORGE_MAX_MISTAKES];
+  guint n_mistakes;
   double seconds;
+  double latency_ms[3];
+  guint n_latency;
 } ForgeEvaluation;
 
 /* @done of @total pictures; return FALSE to stop. */
@@ -48,6 +107,10 @@ typedef gboolean (*ForgeProgressFunc) (
  * @threads: 0 = all the process may use
  * @preprocess: (nullable): %NULL = the model's
  * @n_most: pictures, spread over the data evenly; 0 = all
+ * @n_latency: pictures to time one by one afterwards; 0 = none
+ * @corruption: what is done to each picture first
+ * @severity: of that, 1..5; 0 = nothing is done
+ * @seed: of that; picture i gets a stream of its own
  *
  * How to evaluate.
  *
@@ -56,7 +119,10 @@ typedef gboolean (*ForgeProgressFunc) (
 typedef struct {
   int threads;
   const ForgePreprocess *preprocess;
-  guint n_most;
+  guint n_most, n_latency;
+  ForgeCorruption corruption;
+  guint severity;
+  uint64_t seed;
 } ForgeEvaluateParams;
 
 /**
@@ -80,6 +146,45 @@ typedef struct {
  */
 ForgeEvaluation *forge_evaluate (ForgeModel *model, ForgeDataset *dataset,
     const ForgeEvaluateParams *params, ForgeProgressFunc progress,
+    gpointer user_data, GError **error);
+
+/**
+ * ForgeCorruptedFigures:
+ *
+ * What is left of a model under one corruption.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  ForgeCorruption kind;
+  guint severity;
+  double accuracy, mean_confidence, ece;
+} ForgeCorruptedFigures;
+
+/**
+ * forge_evaluate_corrupted:
+ * @model: the model
+ * @dataset: pictures with their true classes
+ * @params: (nullable): as forge_evaluate(); corruption and severity are set
+ *   here, @n_latency is not looked at
+ * @kinds: (array length=n_kinds): which
+ * @n_kinds: how many, >= 1
+ * @progress: (nullable) (scope call): over all of them
+ * @user_data: for @progress
+ * @error: return location
+ *
+ * forge_evaluate() under each kind at severities 1 to 5.
+ *
+ * Errors: those of forge_evaluate() and forge_corrupt().
+ *
+ * Thread safety: one thread at a time per data set.
+ * Returns: (transfer full) (nullable): [@n_kinds * 5] rows, kind by kind;
+ *   g_free()
+ * Since: 0.1
+ */
+ForgeCorruptedFigures *forge_evaluate_corrupted (ForgeModel *model,
+    ForgeDataset *dataset, const ForgeEvaluateParams *params,
+    const ForgeCorruption *kinds, guint n_kinds, ForgeProgressFunc progress,
     gpointer user_data, GError **error);
 
 /**

@@ -190,6 +190,44 @@ const char *forge_model_get_metadata (const ForgeModel *model, const char *key);
 double forge_model_get_baseline_confidence (const ForgeModel *model);
 
 /**
+ * forge_model_get_temperature:
+ * @model: the model
+ *
+ * What the classifier divides logits by: `forge.calibration` of the file, or
+ * of the .modelinfo beside a file that cannot hold it, as
+ * forge_calibrate() writes it.
+ *
+ * Returns: 0.01..100; 1 when the file does not say
+ * Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural
+ * Networks", ICML 2017.
+ * Since: 0.1
+ */
+double forge_model_get_temperature (const ForgeModel *model);
+
+/**
+ * forge_model_is_multi_label:
+ * @model: the model
+ *
+ * Whether its probabilities are those of separate questions.
+ *
+ * Returns: %TRUE when the graph ends in Sigmoid with more than one score
+ * Since: 0.1
+ */
+gboolean forge_model_is_multi_label (const ForgeModel *model);
+
+/**
+ * forge_model_get_precision:
+ * @model: the model
+ *
+ * The arithmetic that most of its weights are in.
+ *
+ * Returns: (transfer none): "int8" where the network quantises, else "fp16",
+ * "bf16" or "fp32"
+ * Since: 0.1
+ */
+const char *forge_model_get_precision (const ForgeModel *model);
+
+/**
  * forge_model_list_metadata:
  * @model: the model
  *

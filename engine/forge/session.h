@@ -15,6 +15,8 @@ typedef struct _ForgeSession ForgeSession;
  * @threads: threads for one run; 0 = all the process may use
  * @batch: extent bound to an unknown leading dimension, >= 1
  * @profile: time every node (see forge_session_get_profile())
+ * @features: keep what the last layer with weights reads (see
+ *   forge_session_get_features()); costs nothing when not asked for
  *
  * Since: 0.1
  */
@@ -22,6 +24,7 @@ typedef struct {
   int threads;
   int batch;
   gboolean profile;
+  gboolean features;
 } ForgeSessionParams;
 
 #define FORGE_SESSION_PARAMS_DEFAULT \
@@ -91,6 +94,34 @@ ForgeTensor *forge_session_get_input (ForgeSession *session, guint index);
  * Since: 0.1
  */
 ForgeTensor *forge_session_get_output (ForgeSession *session, guint index);
+
+/**
+ * forge_session_get_features:
+ * @session: the session
+ *
+ * The penultimate activations: what the last Gemm, MatMul or convolution on
+ * the way to the first output reads, `[N, D]`, `[N, C, H, W]` (ONNX, Keras) or
+ * `[N, H, W, C]` (TensorFlow Lite), of the type that the network computes in.
+ * forge_classifier_get_features() makes one vector of it.
+ *
+ * Returns: (transfer none) (nullable): the tensor, overwritten by the next
+ * run; %NULL unless the params asked for it and the network has such a layer
+ * Since: 0.1
+ */
+ForgeTensor *forge_session_get_features (ForgeSession *session);
+
+/**
+ * forge_session_get_logits:
+ * @session: the session
+ *
+ * What the Softmax that the network ends in reads.
+ *
+ * Returns: (transfer none) (nullable): the tensor, overwritten by the next
+ * run; %NULL unless forge_session_get_features() gives one and the network
+ * ends in Softmax
+ * Since: 0.1
+ */
+ForgeTensor *forge_session_get_logits (ForgeSession *session);
 
 /**
  * forge_session_run:

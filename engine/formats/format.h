@@ -41,6 +41,9 @@ typedef struct {
   char **labels; /* NULL-terminated, never NULL */
   ForgePreprocess preprocess;
   gboolean has_probabilities;
+  gboolean is_sigmoid; /* has_probabilities by Sigmoid, not by Softmax */
+  double temperature;  /* logits are divided by it; 1 = as they are */
+  GHashTable *beside;  /* forge.* keys of the .modelinfo, or NULL */
   guint n_classes;
   guint assumed; /* bits of ForgeInfoKnown (model-info.h) */
   char
@@ -54,6 +57,18 @@ void forge_model_info_free (ForgeModelInfo *info);
 /* Sets forge.format, forge.name, forge.version, forge.labels and
  * forge.preprocess of the graph from @info, but for what it assumed. */
 void forge_model_info_write (const ForgeModelInfo *info, ForgeGraph *graph);
+
+/* Sets [forge] keys of `<model>.modelinfo`, for formats that hold no metadata;
+ * what the file says already stays. @names, NULL-terminated, are without
+ * "forge.". */
+gboolean forge_model_info_write_beside (const char *model_path,
+    const char *const *names, const char *const *values, GError **error);
+
+/* @bytes of an ONNX file with some metadata_props in place of those of the
+ * same keys; all else stays as it is, bit for bit. NULL: not an ONNX file. */
+GBytes *forge_onnx_replace_metadata (const void *bytes, size_t size_bytes,
+    const char *const *keys, const char *const *values,
+    const ForgeSource *source, GError **error);
 
 /* The built-in model's bytes (engine/embedded). */
 void forge_embedded_model (const uint8_t **bytes, size_t *size_bytes);

@@ -11,7 +11,9 @@
  * A range (min, max) is what bytes 0 and 255 become. Keys of our own, which
  * GStreamer ignores: resize, filter, colour in the input's section, and
  * labels-file in the output's (a text file in the same folder, one label a
- * line). Used only where the model has no forge.preprocess of its own.
+ * line). A [forge] section holds what an ONNX file would have in its metadata
+ * under forge.* (calibration, baseline, drift), each key a line of JSON. All
+ * are used only where the model has no forge.preprocess of its own.
  * Source: GstAnalyticsModelInfo, gst-plugins-bad 1.28. */
 #include <math.h>
 #include <string.h>
@@ -21,7 +23,9 @@
 #include "formats/model-info.h"
 
 #define GROUP "modelinfo"
-#define MAX_FILE_BYTES ((size_t) 1 << 20)
+#define OWN_GROUP "forge"
+/* A baseline for a thousand classes takes some megabytes. */
+#define MAX_FILE_BYTES ((size_t) 16 << 20)
 
 /* `m.onnx.modelinfo`, then `m.modelinfo`; NULL when there is neither. */
 static char *
@@ -199,6 +203,55 @@ read_output (ForgeInfoReader *reader, GKeyFile *keys, GError **error)
   return read_labels_file (reader, labels, error);
 }
 
+/* Keys of the [forge] section become metadata. */
+static void
+read_own_keys (ForgeInfoReader *reader, GKeyFile *keys)
+{
+  gsize n_names = 0;
+  g_auto (GStrv) names = g_key_file_get_keys (keys, OWN_GROUP, &n_names, NULL);
+  for (gsize i = 0; i < n_names; i++) {
+    char *value = g_key_file_get_string (keys, OWN_GROUP, names[i], NULL);
+    if (!value)
+      continue;
+    if (!reader->info->beside)
+      reader->info->beside =
+          g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+    g_hash_table_replace (reader->info->beside,
+        g_strconcat (OWN_GROUP ".", names[i], NULL), value);
+  }
+}
+
+gboolean
+forge_model_info_write_beside (const char *model_path, const char *const *names,
+    const char *const *values, GError **error)
+{
+  g_autofree char *known = find_file (model_path);
+  g_autofree char *path =
+      known ? g_strdup (known) : g_strconcat (model_path, ".modelinfo", NULL);
+  g_autoptr (GKeyFile) keys = g_key_file_new ();
+  g_autoptr (GError) cause = NULL;
+  size_t size_bytes = 0;
+  g_autofree char *text =
+      known ? forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error) : NULL;
+  if (known && !text)
+    return FALSE;
+  if (known && !g_key_file_load_from_data (
+                   keys, text, size_bytes, G_KEY_FILE_KEEP_COMMENTS, &cause)) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+        "%s: not a key file: "
+        "%s",
+        path, cause->message);
+    return FALSE;
+  }
+  if (!known)
+    g_key_file_set_string (keys, GROUP, "version", "1.0");
+  for (; *names; names++, values++)
+    g_key_file_set_string (keys, OWN_GROUP, *names, *values);
+  gsize length;
+  g_autofree char *data = g_key_file_to_data (keys, &length, NULL);
+  return forge_file_write (path, data, length, error);
+}
+
 gboolean
 forge_info_read_file (ForgeInfoReader *reader, GError **error)
 {
@@ -225,5 +278,7 @@ forge_info_read_file (ForgeInfoReader *reader, GError **error)
                     : forge_info_fail (&named, error, FORGE_ERROR_FORMAT,
                           "not a key file: %s", cause->message);
   reader->known = named.known;
+  if (ok)
+    read_own_keys (reader, keys);
   return ok;
 }

@@ -4,6 +4,7 @@
  *   forge.format      "1", the version of this list
  *   forge.name, forge.version       plain text
  *   forge.labels      ["cat", "dog", ...], one for every class
+ *   forge.calibration {"version": 1, "temperature": 1.25}
  *   forge.preprocess  {"width": 32, "height": 32, "colour": "rgb",
  *                      "resize": "centre-crop", "filter": "antialias",
  *                      "scale": [1, 1, 1], "bias": [0, 0, 0]}
@@ -13,6 +14,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "forge/error.h"
 #include "formats/model-info.h"
 
@@ -21,6 +23,8 @@
 /* json-glib's parser recurses once per level. */
 #define MAX_JSON_DEPTH 8
 #define MAX_VALUE 1e9
+#define MIN_TEMPERATURE 0.01
+#define MAX_TEMPERATURE 100.0
 
 static gboolean
 is_shallow (const char *text)
@@ -47,6 +51,8 @@ parse (const ForgeInfoReader *reader, const char *key, JsonNodeType type,
     GError **error)
 {
   const char *text = g_hash_table_lookup (reader->graph->metadata, key);
+  if (!text && reader->info->beside)
+    text = g_hash_table_lookup (reader->info->beside, key);
   if (!text)
     return NULL;
   if (strlen (text) > MAX_JSON_BYTES || !is_shallow (text)) {
@@ -218,6 +224,35 @@ forge_info_read_metadata (ForgeInfoReader *reader, GError **error)
         "metadata forge.format is '%s'; this version reads " FORMAT_VERSION,
         version);
   return read_labels (reader, error) && read_preprocess (reader, error);
+}
+
+gboolean
+forge_info_read_calibration (ForgeInfoReader *reader, GError **error)
+{
+  g_autoptr (GError) cause = NULL;
+  g_autoptr (JsonNode) node =
+      parse (reader, "forge.calibration", JSON_NODE_OBJECT, &cause);
+  if (cause) {
+    g_propagate_error (error, g_steal_pointer (&cause));
+    return FALSE;
+  }
+  if (!node)
+    return TRUE;
+  JsonObject *object = json_node_get_object (node);
+  gint64 version = forge_json_int (object, "version", 0);
+  double temperature = forge_json_double (object, "temperature", 0);
+  if (version != 1)
+    return forge_info_fail (reader, error, FORGE_ERROR_UNSUPPORTED,
+        "metadata forge.calibration: version %" G_GINT64_FORMAT
+        "; version 1 is read",
+        version);
+  if (!(temperature >= MIN_TEMPERATURE && temperature <= MAX_TEMPERATURE))
+    return forge_info_fail (reader, error, FORGE_ERROR_FORMAT,
+        "metadata forge.calibration: temperature: expected a number from %g to "
+        "%g",
+        MIN_TEMPERATURE, MAX_TEMPERATURE);
+  reader->info->temperature = temperature;
+  return TRUE;
 }
 
 static void

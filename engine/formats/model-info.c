@@ -161,7 +161,7 @@ count_classes (const ForgeGraph *graph)
 
 /* Walks back over nodes that only rename or reshape. */
 static gboolean
-ends_in_probabilities (const ForgeGraph *graph)
+ends_in_probabilities (const ForgeGraph *graph, gboolean *is_sigmoid)
 {
   static const char *const looked_through[] = { "Identity", "Reshape",
     "Flatten", "Squeeze", "Unsqueeze", "DequantizeLinear", "TfliteTable",
@@ -170,10 +170,10 @@ ends_in_probabilities (const ForgeGraph *graph)
   while (value && value->producer) {
     const ForgeNode *node = value->producer;
     const char *function = forge_attrs_string (node->attrs, "function", "");
-    if (strcmp (node->op->type, "Softmax") == 0 ||
-        strcmp (node->op->type, "TfliteSoftmax") == 0 ||
-        strcmp (node->op->type, "Sigmoid") == 0 ||
-        strcmp (function, "LOGISTIC") == 0)
+    *is_sigmoid = strcmp (node->op->type, "Sigmoid") == 0 ||
+                  strcmp (function, "LOGISTIC") == 0;
+    if (*is_sigmoid || strcmp (node->op->type, "Softmax") == 0 ||
+        strcmp (node->op->type, "TfliteSoftmax") == 0)
       return TRUE;
     if (!g_strv_contains (looked_through, node->op->type))
       return FALSE;
@@ -319,10 +319,12 @@ forge_model_info_read (
   info->version = g_strdup (version ? version : "");
   info->labels = g_new0 (char *, 1);
   info->n_classes = count_classes (graph);
-  info->has_probabilities = ends_in_probabilities (graph);
+  info->temperature = 1;
+  info->has_probabilities = ends_in_probabilities (graph, &info->is_sigmoid);
   read_input (&reader);
   if (!forge_info_read_metadata (&reader, error) ||
-      !forge_info_read_file (&reader, error)) {
+      !forge_info_read_file (&reader, error) ||
+      !forge_info_read_calibration (&reader, error)) {
     forge_model_info_free (info);
     return NULL;
   }
@@ -339,5 +341,6 @@ forge_model_info_free (ForgeModelInfo *info)
   g_free (info->version);
   g_strfreev (info->labels);
   g_free (info->assumptions);
+  g_clear_pointer (&info->beside, g_hash_table_unref);
   g_free (info);
 }

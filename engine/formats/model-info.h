@@ -49,5 +49,7 @@ char *forge_info_describe_assumptions (
     const ForgePreprocess *preprocess, guint assumed);
 
 gboolean forge_info_read_metadata (ForgeInfoReader *reader, GError **error);
+/* forge.calibration, of the metadata or of the .modelinfo. */
+gboolean forge_info_read_calibration (ForgeInfoReader *reader, GError **error);
 /* TRUE too when there is no such file. */
 gboolean forge_info_read_file (ForgeInfoReader *reader, GError **error);

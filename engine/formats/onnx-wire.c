@@ -38,33 +38,19 @@ budget_free (void *data, void *block)
   free (block);
 }
 
-static uint64_t
-read_varint (ForgeReader *reader)
-{
-  uint64_t value = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    uint8_t byte = forge_reader_u8 (reader);
-    value |= (uint64_t) (byte & 0x7f) << shift;
-    if (!(byte & 0x80))
-      return value;
-  }
-  reader->failed = TRUE;
-  return 0;
-}
-
 /* Skips one outermost field. FALSE: it is cut short (*missing_bytes > 0 when
  * its length is known) or not a field at all. */
 static gboolean
 skip_field (ForgeReader *reader, uint64_t *missing_bytes)
 {
   static const size_t fixed_bytes[8] = { 0, 8, 0, 0, 0, 4 };
-  uint64_t tag = read_varint (reader);
+  uint64_t tag = forge_reader_varint (reader);
   uint64_t length = fixed_bytes[tag & 7];
   *missing_bytes = 0;
   if ((tag & 7) == 0)
-    read_varint (reader);
+    forge_reader_varint (reader);
   else if ((tag & 7) == 2)
-    length = read_varint (reader);
+    length = forge_reader_varint (reader);
   else if (length == 0)
     reader->failed = TRUE;
   if (reader->failed)

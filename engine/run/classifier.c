@@ -10,7 +10,12 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
+#include "run/features.h"
+#include "run/model.h"
 #include "tensor/tensor.h"
+
+/* The logarithm of less than the least float. */
+#define LOG_OF_ZERO -110.0f
 
 struct _ForgeClassifier {
   ForgeSession *session;
@@ -23,7 +28,13 @@ struct _ForgeClassifier {
   const float *scores;  /* [batch][n_scores], the network's own */
   float *probabilities; /* [batch][n_classes] */
   gboolean *finite;     /* [batch] */
-  gboolean has_probabilities;
+  gboolean has_probabilities, is_multi_label;
+  float temperature;
+  float *logits;               /* [n_classes]; NULL without a temperature */
+  const ForgeTensor *features; /* [batch, ...] or NULL */
+  const float *true_logits;    /* [batch][n_scores], before Softmax, or NULL */
+  gboolean features_channels_last;
+  guint n_features;
 };
 
 static gboolean is_no_classifier (const ForgeModel *model, GError **error,
@@ -97,6 +108,45 @@ attach_output (ForgeClassifier *classifier, ForgeModel *model, GError **error)
   return FALSE;
 }
 
+/* Rows of channels, with or without extents in the picture, one a slot. */
+static void
+attach_features (ForgeClassifier *classifier, const ForgeModel *model)
+{
+  ForgeFeatures found;
+  const ForgeTensor *tensor = forge_session_get_features (classifier->session);
+  if (!tensor || !forge_features_find (forge_model_get_graph (model), &found) ||
+      tensor->shape.rank < 2 || tensor->shape.dims[0] != classifier->batch ||
+      (tensor->dtype != FORGE_FLOAT32 && tensor->dtype != FORGE_UINT8 &&
+          tensor->dtype != FORGE_INT8))
+    return;
+  const ForgeTensor *logits = forge_session_get_logits (classifier->session);
+  if (logits && logits->dtype == FORGE_FLOAT32 &&
+      forge_shape_count (&logits->shape) ==
+          (int64_t) classifier->batch * classifier->n_scores)
+    classifier->true_logits = logits->data;
+  int axis = found.channels_last ? tensor->shape.rank - 1 : 1;
+  classifier->features = tensor;
+  classifier->features_channels_last = found.channels_last;
+  classifier->n_features = (guint) tensor->shape.dims[axis];
+}
+
+/* Logits are written here when there is a temperature to divide them by. */
+static gboolean
+attach_temperature (
+    ForgeClassifier *classifier, const ForgeModel *model, GError **error)
+{
+  classifier->temperature = (float) forge_model_get_temperature (model);
+  if (classifier->temperature == 1)
+    return TRUE;
+  size_t size_bytes = (size_t) classifier->n_classes * sizeof (float);
+  classifier->logits = forge_aligned_alloc0 (size_bytes);
+  if (classifier->logits)
+    return TRUE;
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
+      "out of memory: %zu bytes of logits", size_bytes);
+  return FALSE;
+}
+
 static gboolean
 attach_labels (
     ForgeClassifier *classifier, const char *const *labels, GError **error)
@@ -127,7 +177,8 @@ forge_classifier_new (
     params = &defaults;
   ForgeSessionParams settings = { .threads = params->threads,
     .batch = params->batch,
-    .profile = params->profile };
+    .profile = params->profile,
+    .features = params->features };
   ForgeSession *session = forge_session_new (model, &settings, error);
   if (!session)
     return NULL;
@@ -135,6 +186,7 @@ forge_classifier_new (
   classifier->session = session;
   classifier->batch = (guint) params->batch;
   classifier->has_probabilities = forge_model_has_probabilities (model);
+  classifier->is_multi_label = forge_model_is_multi_label (model);
   classifier->finite = g_new0 (gboolean, classifier->batch);
   const char *const *labels =
       params->labels ? params->labels : forge_model_get_labels (model);
@@ -143,8 +195,10 @@ forge_classifier_new (
                                           : forge_model_get_preprocess (model);
   if (!attach_input (classifier, model, preprocess, error) ||
       !attach_output (classifier, model, error) ||
-      !attach_labels (classifier, labels, error))
+      !attach_labels (classifier, labels, error) ||
+      !attach_temperature (classifier, model, error))
     return NULL;
+  attach_features (classifier, model);
   return g_steal_pointer (&classifier);
 }
 
@@ -156,6 +210,7 @@ forge_classifier_free (ForgeClassifier *classifier)
   g_clear_pointer (&classifier->imager, forge_imager_free);
   forge_session_free (classifier->session);
   forge_aligned_free (classifier->probabilities);
+  forge_aligned_free (classifier->logits);
   g_strfreev (classifier->labels);
   g_free (classifier->finite);
   g_free (classifier);
@@ -213,6 +268,43 @@ write_two (float score, gboolean is_probability, float *out)
   out[0] = 1 - out[1];
 }
 
+static float
+log_or_least (float probability)
+{
+  return probability > 0 ? logf (probability) : LOG_OF_ZERO;
+}
+
+static void
+write_logits (const ForgeClassifier *classifier, guint slot, float *logits)
+{
+  size_t n_scores = classifier->n_scores;
+  const float *scores = classifier->scores + slot * n_scores;
+  gboolean odds = n_scores == 1 || classifier->is_multi_label;
+  float *to = logits + (n_scores == 1);
+  logits[0] = 0;
+  for (size_t c = 0; c < n_scores; c++)
+    to[c] = !classifier->has_probabilities ? scores[c]
+            : odds ? log_or_least (scores[c]) - log_or_least (1 - scores[c])
+                   : log_or_least (scores[c]);
+}
+
+/* The one place where confidence is made less, or more, than the network's. */
+static void
+write_tempered (const ForgeClassifier *classifier, guint slot, float *out)
+{
+  float *logits = classifier->logits;
+  guint n = classifier->n_classes;
+  write_logits (classifier, slot, logits);
+  for (guint c = 0; c < n; c++)
+    logits[c] /= classifier->temperature;
+  if (!classifier->is_multi_label) {
+    forge_kernels ()->softmax_f32 (n, logits, out);
+    return;
+  }
+  for (guint c = 0; c < n; c++)
+    out[c] = 1 / (1 + expf (-logits[c]));
+}
+
 void
 forge_classifier_run (ForgeClassifier *classifier)
 {
@@ -224,6 +316,8 @@ forge_classifier_run (ForgeClassifier *classifier)
     classifier->finite[slot] = all_finite (scores, (guint) n_scores);
     if (!classifier->finite[slot])
       memset (out, 0, n * sizeof *out);
+    else if (classifier->logits)
+      write_tempered (classifier, slot, out);
     else if (n_scores == 1)
       write_two (scores[0], classifier->has_probabilities, out);
     else if (classifier->has_probabilities)
@@ -238,6 +332,56 @@ forge_classifier_get_probabilities (ForgeClassifier *classifier, guint slot)
 {
   g_return_val_if_fail (slot < classifier->batch, NULL);
   return classifier->probabilities + (size_t) slot * classifier->n_classes;
+}
+
+void
+forge_classifier_get_logits (
+    ForgeClassifier *classifier, guint slot, float *logits)
+{
+  g_return_if_fail (slot < classifier->batch && logits);
+  size_t n = classifier->n_scores;
+  if (classifier->true_logits && n == classifier->n_classes)
+    memcpy (logits, classifier->true_logits + slot * n, n * sizeof *logits);
+  else
+    write_logits (classifier, slot, logits);
+}
+
+guint
+forge_classifier_get_n_features (ForgeClassifier *classifier)
+{
+  return classifier->n_features;
+}
+
+static float
+number_at (const ForgeTensor *tensor, size_t index)
+{
+  if (tensor->dtype == FORGE_FLOAT32)
+    return ((const float *) tensor->data)[index];
+  return tensor->dtype == FORGE_UINT8 ? ((const uint8_t *) tensor->data)[index]
+                                      : ((const int8_t *) tensor->data)[index];
+}
+
+void
+forge_classifier_get_features (
+    ForgeClassifier *classifier, guint slot, float *features)
+{
+  g_return_if_fail (slot < classifier->batch && features);
+  size_t n = classifier->n_features;
+  if (n == 0)
+    return;
+  const ForgeTensor *tensor = classifier->features;
+  size_t n_values =
+      (size_t) forge_shape_count (&tensor->shape) / classifier->batch;
+  size_t n_places = n_values / n;
+  size_t channel = classifier->features_channels_last ? 1 : n_places;
+  size_t place = classifier->features_channels_last ? n : 1;
+  for (size_t c = 0; c < n; c++) {
+    double sum = 0;
+    for (size_t p = 0; p < n_places; p++)
+      sum += (double) number_at (
+          tensor, slot * n_values + c * channel + p * place);
+    features[c] = (float) (sum / (double) n_places);
+  }
 }
 
 gboolean

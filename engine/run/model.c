@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "run/executor.h"
+#include "run/features.h"
 #include "run/model-cache.h"
 
 struct _ForgeModel {
@@ -15,7 +16,7 @@ struct _ForgeModel {
   ForgeGraph *graph;
   ForgeModelInfo *info;
   GMutex lock;
-  GHashTable *plans; /* batch -> ForgePlan*; under the lock */
+  GHashTable *plans; /* batch, -batch with features -> ForgePlan*; locked */
 };
 
 static void
@@ -135,20 +136,34 @@ forge_model_get_graph (const ForgeModel *model)
 
 /* The lock is held while planning, so that two sessions opened at once do
  * not pack the same weights twice. */
-ForgePlan *
-forge_model_plan (ForgeModel *model, int batch, GError **error)
+static ForgePlan *
+find_plan (ForgeModel *model, const ForgeGraph *graph, int key, GError **error)
 {
   g_mutex_lock (&model->lock);
-  ForgePlan *plan = g_hash_table_lookup (model->plans, GINT_TO_POINTER (batch));
+  ForgePlan *plan = g_hash_table_lookup (model->plans, GINT_TO_POINTER (key));
   if (!plan) {
-    plan = forge_plan_new (model->graph, FORGE_PLAN_INFERENCE, batch, error);
+    plan = forge_plan_new (graph, FORGE_PLAN_INFERENCE, ABS (key), error);
     if (plan)
-      g_hash_table_insert (model->plans, GINT_TO_POINTER (batch), plan);
+      g_hash_table_insert (model->plans, GINT_TO_POINTER (key), plan);
   }
   if (plan)
     forge_plan_ref (plan);
   g_mutex_unlock (&model->lock);
   return plan;
+}
+
+ForgePlan *
+forge_model_plan (ForgeModel *model, int batch, GError **error)
+{
+  return find_plan (model, model->graph, batch, error);
+}
+
+ForgePlan *
+forge_model_plan_features (ForgeModel *model, int batch, GError **error)
+{
+  g_autoptr (ForgeGraph) graph = forge_features_expose (model->graph);
+  return graph ? find_plan (model, graph, -batch, error)
+               : forge_model_plan (model, batch, error);
 }
 
 const char *
@@ -208,7 +223,25 @@ forge_model_get_assumed (const ForgeModel *model)
 const char *
 forge_model_get_metadata (const ForgeModel *model, const char *key)
 {
-  return g_hash_table_lookup (model->graph->metadata, key);
+  const char *value = g_hash_table_lookup (model->graph->metadata, key);
+  if (!value && model->info->beside)
+    value = g_hash_table_lookup (model->info->beside, key);
+  return value;
+}
+
+double
+forge_model_get_temperature (const ForgeModel *model)
+{
+  return model->info->temperature;
+}
+
+gboolean
+forge_model_is_multi_label (const ForgeModel *model)
+{
+  const ForgePort output = forge_model_get_output (model, 0);
+  int rank = output.shape.rank;
+  return model->info->is_sigmoid && rank > 0 &&
+         output.shape.dims[rank - 1] != 1 && model->info->n_classes > 1;
 }
 
 static int

@@ -20,3 +20,7 @@ guint forge_model_get_assumed (const ForgeModel *model);
 guint forge_stated_fields (const ForgeStatedPreprocess *stated);
 /* The shared plan for @batch, made on first use. (transfer full) */
 ForgePlan *forge_model_plan (ForgeModel *model, int batch, GError **error);
+/* The same with the features (run/features.h) as its last output; the plain
+ * plan where the network has none. */
+ForgePlan *forge_model_plan_features (
+    ForgeModel *model, int batch, GError **error);

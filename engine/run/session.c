@@ -31,7 +31,9 @@ forge_session_new (
         params->batch, params->threads);
     return NULL;
   }
-  g_autoptr (ForgePlan) plan = forge_model_plan (model, params->batch, error);
+  g_autoptr (ForgePlan) plan =
+      params->features ? forge_model_plan_features (model, params->batch, error)
+                       : forge_model_plan (model, params->batch, error);
   if (!plan)
     return NULL;
   ForgeSteps *steps = forge_steps_new (plan, params->threads, error);
@@ -79,6 +81,27 @@ ForgeTensor *
 forge_session_get_output (ForgeSession *session, guint index)
 {
   return port (session, session->steps->plan->graph->outputs, index);
+}
+
+/* Output @index behind the network's own, which only features ask for. */
+static ForgeTensor *
+extra_output (ForgeSession *session, guint index)
+{
+  const GPtrArray *outputs = session->steps->plan->graph->outputs;
+  index += forge_model_get_n_outputs (session->model);
+  return index < outputs->len ? port (session, outputs, index) : NULL;
+}
+
+ForgeTensor *
+forge_session_get_features (ForgeSession *session)
+{
+  return extra_output (session, 0);
+}
+
+ForgeTensor *
+forge_session_get_logits (ForgeSession *session)
+{
+  return extra_output (session, 1);
 }
 
 static uint64_t

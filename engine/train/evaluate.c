@@ -7,16 +7,22 @@
 #include "forge/evaluate.h"
 
 #include "base/pool.h"
+#include "base/rng.h"
 #include "forge/error.h"
+#include "forge/stats.h"
 #include "train/score.h"
 
 #define BATCH 16
+/* Pictures that run before the first that is timed. */
+#define N_WARM_UP 8
 /* Batches between two calls of the progress function, for each thread. */
 #define ROUND_BATCHES 8
 
 typedef struct {
   ForgeDataset *dataset;
+  const ForgeEvaluateParams *params;
   ForgeScore *scores;       /* [n_items] */
+  ForgeOutputs *outputs;    /* nullable */
   GAsyncQueue *classifiers; /* idle ones */
   guint n_items;            /* to run */
   guint first, end;         /* of this round */
@@ -43,16 +49,51 @@ item_of (const Job *job, guint index)
   return (guint) (index * n_all / job->n_items);
 }
 
+/* As the data has it, or corrupted, whichever thread it falls to. */
+static ForgePicture *
+load_picture (const Job *job, guint item, GError **error)
+{
+  const ForgeEvaluateParams *params = job->params;
+  ForgePicture *picture = forge_dataset_load (job->dataset, item, error);
+  if (!picture || params->severity == 0)
+    return picture;
+  ForgeRng rng;
+  forge_rng_seed_at (&rng, params->seed, item);
+  ForgePicture *corrupted = forge_corrupt (picture, params->corruption,
+      params->severity, forge_rng_u64 (&rng), error);
+  forge_picture_free (picture);
+  return corrupted;
+}
+
 static gboolean
 set_picture (const Job *job, ForgeClassifier *classifier, guint slot,
     guint item, GError **error)
 {
-  g_autoptr (ForgePicture) picture =
-      forge_dataset_load (job->dataset, item, error);
+  g_autoptr (ForgePicture) picture = load_picture (job, item, error);
   if (!picture)
     return FALSE;
   ForgeFrame frame = forge_picture_frame (picture);
   return forge_classifier_set_frame (classifier, slot, &frame, error);
+}
+
+static void
+keep_result (
+    const Job *job, ForgeClassifier *classifier, guint slot, guint index)
+{
+  ForgeScore *score = &job->scores[index];
+  guint item = item_of (job, index);
+  ForgeOutputs *outputs = job->outputs;
+  forge_score (score, forge_classifier_get_probabilities (classifier, slot),
+      forge_classifier_get_n_classes (classifier),
+      forge_dataset_get_class (job->dataset, item));
+  score->item = item;
+  if (!outputs)
+    return;
+  forge_classifier_get_logits (
+      classifier, slot, outputs->logits + (gsize) index * outputs->n_classes);
+  if (outputs->features)
+    forge_classifier_get_features (classifier, slot,
+        outputs->features + (gsize) index * outputs->n_features);
 }
 
 static void
@@ -71,23 +112,50 @@ evaluate_batch (void *user_data, int task)
       keep_error (job, error);
   }
   forge_classifier_run (classifier);
-  guint n_classes = forge_classifier_get_n_classes (classifier);
   for (guint slot = 0; slot < n; slot++)
     if (ready[slot])
-      forge_score (&job->scores[first + slot],
-          forge_classifier_get_probabilities (classifier, slot), n_classes,
-          forge_dataset_get_class (job->dataset, item_of (job, first + slot)));
+      keep_result (job, classifier, slot, first + slot);
   g_async_queue_push (job->classifiers, classifier);
 }
 
+/* Room for what @classifier gives of each picture. */
 static gboolean
-make_classifiers (Job *job, ForgeModel *model, int threads,
-    const ForgePreprocess *preprocess, GError **error)
+make_outputs (Job *job, ForgeClassifier *classifier, GError **error)
+{
+  ForgeOutputs *outputs = job->outputs;
+  if (!outputs || outputs->logits)
+    return TRUE;
+  outputs->n_classes = forge_classifier_get_n_classes (classifier);
+  outputs->n_features = forge_classifier_get_n_features (classifier);
+  gsize n_items = MAX (job->n_items, 1);
+  outputs->logits = g_try_new0 (float, n_items * outputs->n_classes);
+  if (outputs->n_features > 0)
+    outputs->features = g_try_new0 (float, n_items * outputs->n_features);
+  if (outputs->logits && (outputs->n_features == 0 || outputs->features))
+    return TRUE;
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
+      "no memory for %u scores and %u features of each of %" G_GSIZE_FORMAT
+      " pictures; take fewer",
+      outputs->n_classes, outputs->n_features, n_items);
+  return FALSE;
+}
+
+void
+forge_outputs_clear (ForgeOutputs *outputs)
+{
+  g_clear_pointer (&outputs->logits, g_free);
+  g_clear_pointer (&outputs->features, g_free);
+}
+
+static gboolean
+make_classifiers (Job *job, ForgeModel *model, int threads, GError **error)
 {
   const char *const *labels = forge_dataset_get_labels (job->dataset);
-  ForgeClassifierParams params = {
-    .threads = 1, .batch = BATCH, .labels = labels, .preprocess = preprocess
-  };
+  ForgeClassifierParams params = { .threads = 1,
+    .batch = BATCH,
+    .labels = labels,
+    .preprocess = job->params->preprocess,
+    .features = job->outputs != NULL };
   guint n_classes = forge_dataset_get_n_classes (job->dataset);
   if (forge_model_get_n_classes (model) != n_classes) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
@@ -100,6 +168,8 @@ make_classifiers (Job *job, ForgeModel *model, int threads,
     if (!classifier)
       return FALSE;
     g_async_queue_push (job->classifiers, classifier);
+    if (!make_outputs (job, classifier, error))
+      return FALSE;
   }
   return TRUE;
 }
@@ -136,8 +206,8 @@ check_seen (const Job *job, GError **error)
 }
 
 ForgeScore *
-forge_evaluate_scores (ForgeModel *model, ForgeDataset *dataset,
-    const ForgeEvaluateParams *params, guint *n_scores,
+forge_evaluate_outputs (ForgeModel *model, ForgeDataset *dataset,
+    const ForgeEvaluateParams *params, ForgeOutputs *outputs, guint *n_scores,
     ForgeProgressFunc progress, gpointer user_data, GError **error)
 {
   int threads = forge_pool_threads (params->threads);
@@ -145,15 +215,16 @@ forge_evaluate_scores (ForgeModel *model, ForgeDataset *dataset,
   if (params->n_most > 0)
     n_items = MIN (n_items, params->n_most);
   Job job = { .dataset = dataset,
+    .params = params,
+    .outputs = outputs,
     .n_items = n_items,
     .scores = g_new0 (ForgeScore, (gsize) n_items + 1),
     .classifiers =
         g_async_queue_new_full ((GDestroyNotify) forge_classifier_free) };
   g_mutex_init (&job.lock);
-  gboolean done =
-      make_classifiers (&job, model, threads, params->preprocess, error) &&
-      run_rounds (&job, threads, progress, user_data, error) &&
-      check_seen (&job, error);
+  gboolean done = make_classifiers (&job, model, threads, error) &&
+                  run_rounds (&job, threads, progress, user_data, error) &&
+                  check_seen (&job, error);
   g_mutex_clear (&job.lock);
   g_clear_error (&job.error);
   g_async_queue_unref (job.classifiers);
@@ -161,6 +232,54 @@ forge_evaluate_scores (ForgeModel *model, ForgeDataset *dataset,
     g_clear_pointer (&job.scores, g_free);
   *n_scores = n_items;
   return job.scores;
+}
+
+ForgeScore *
+forge_evaluate_scores (ForgeModel *model, ForgeDataset *dataset,
+    const ForgeEvaluateParams *params, guint *n_scores,
+    ForgeProgressFunc progress, gpointer user_data, GError **error)
+{
+  return forge_evaluate_outputs (
+      model, dataset, params, NULL, n_scores, progress, user_data, error);
+}
+
+/* One picture after the other, as frames come: preprocessing and network,
+ * with all the threads for one picture. */
+static gboolean
+time_pictures (ForgeEvaluation *evaluation, ForgeModel *model,
+    ForgeDataset *dataset, const ForgeEvaluateParams *params, GError **error)
+{
+  ForgeClassifierParams settings = {
+    .threads = params->threads, .batch = 1, .preprocess = params->preprocess
+  };
+  g_autoptr (ForgeClassifier) classifier =
+      forge_classifier_new (model, &settings, error);
+  if (!classifier)
+    return FALSE;
+  Job job = { .dataset = dataset,
+    .params = params,
+    .n_items = MIN (params->n_latency, forge_dataset_get_n_items (dataset)) };
+  g_autofree double *times_ms = g_new (double, job.n_items + 1);
+  guint n_times = 0;
+  for (guint i = 0; i < job.n_items + N_WARM_UP; i++) {
+    g_autoptr (ForgePicture) picture =
+        load_picture (&job, item_of (&job, i % job.n_items), NULL);
+    if (!picture)
+      continue;
+    ForgeFrame frame = forge_picture_frame (picture);
+    gint64 start_us = g_get_monotonic_time ();
+    if (!forge_classifier_set_frame (classifier, 0, &frame, error))
+      return FALSE;
+    forge_classifier_run (classifier);
+    if (i >= N_WARM_UP && n_times < job.n_items)
+      times_ms[n_times++] = (double) (g_get_monotonic_time () - start_us) / 1e3;
+  }
+  static const double quantiles[] = { 0.5, 0.95, 0.99 };
+  evaluation->n_latency = n_times;
+  for (guint i = 0; i < G_N_ELEMENTS (quantiles); i++)
+    evaluation->latency_ms[i] =
+        forge_quantile (times_ms, n_times, quantiles[i]);
+  return TRUE;
 }
 
 ForgeEvaluation *
@@ -176,9 +295,12 @@ forge_evaluate (ForgeModel *model, ForgeDataset *dataset,
       params ? params : &defaults, &n_scores, progress, user_data, error);
   if (!scores)
     return NULL;
-  ForgeEvaluation *evaluation =
+  g_autoptr (ForgeEvaluation) evaluation =
       forge_evaluation_new_from_scores (forge_dataset_get_labels (dataset),
           forge_dataset_get_n_classes (dataset), scores, n_scores);
   evaluation->seconds = (double) (g_get_monotonic_time () - start_us) / 1e6;
-  return evaluation;
+  if (params && params->n_latency > 0 &&
+      !time_pictures (evaluation, model, dataset, params, error))
+    return NULL;
+  return g_steal_pointer (&evaluation);
 }

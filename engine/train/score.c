@@ -9,7 +9,7 @@
 #include <float.h>
 #include <math.h>
 
-#define N_BINS 15
+#define N_BINS FORGE_N_CALIBRATION_BINS
 #define TOP 5
 
 void
@@ -17,7 +17,9 @@ forge_score (ForgeScore *score, const float *probabilities, guint n_classes,
     uint32_t truth)
 {
   uint32_t top = 0, rank = 0;
+  float sum_squares = 0;
   for (uint32_t c = 0; c < n_classes; c++) {
+    sum_squares += probabilities[c] * probabilities[c];
     if (probabilities[c] > probabilities[top])
       top = c;
     if (probabilities[c] > probabilities[truth] ||
@@ -29,6 +31,7 @@ forge_score (ForgeScore *score, const float *probabilities, guint n_classes,
     .rank = rank,
     .confidence = probabilities[top],
     .p_truth = probabilities[truth],
+    .sum_squares = sum_squares,
     .seen = TRUE };
 }
 
@@ -112,25 +115,53 @@ measure_calibration (
     ForgeEvaluation *evaluation, const ForgeScore *scores, size_t n_scores)
 {
   double confidence[N_BINS] = { 0 }, hits[N_BINS] = { 0 };
-  double sum_confidence = 0, sum_nll = 0, n_top = 0;
+  double sum_confidence = 0, sum_nll = 0, sum_brier = 0, n_top = 0;
   for (size_t i = 0; i < n_scores; i++) {
     const ForgeScore *score = &scores[i];
     if (!score->seen)
       continue;
     int bin = bin_of (score->confidence);
+    evaluation->bins[bin].n_items++;
     confidence[bin] += score->confidence;
     hits[bin] += score->rank == 0;
     sum_confidence += score->confidence;
     sum_nll -= log (CLAMP ((double) score->p_truth, DBL_EPSILON, 1.0));
+    sum_brier += (double) score->sum_squares - 2 * (double) score->p_truth + 1;
     n_top += score->rank < TOP;
   }
   double n_items = (double) evaluation->n_items, gap = 0;
-  for (int bin = 0; bin < N_BINS; bin++)
+  for (int bin = 0; bin < N_BINS; bin++) {
+    ForgeReliabilityBin *out = &evaluation->bins[bin];
     gap += fabs (hits[bin] - confidence[bin]);
+    out->confidence = ratio (confidence[bin], (double) out->n_items);
+    out->accuracy = ratio (hits[bin], (double) out->n_items);
+  }
   evaluation->ece = ratio (gap, n_items);
   evaluation->mean_confidence = ratio (sum_confidence, n_items);
   evaluation->nll = ratio (sum_nll, n_items);
+  evaluation->brier = ratio (sum_brier, n_items);
   evaluation->top5_accuracy = ratio (n_top, n_items);
+}
+
+/* Insertion into a short sorted list; of equals the first picture leads. */
+static void
+keep_mistakes (
+    ForgeEvaluation *evaluation, const ForgeScore *scores, size_t n_scores)
+{
+  ForgeMistake *list = evaluation->mistakes;
+  for (size_t i = 0; i < n_scores; i++) {
+    const ForgeScore *score = &scores[i];
+    guint n = evaluation->n_mistakes;
+    if (!score->seen || score->top == score->truth ||
+        (n == FORGE_MAX_MISTAKES &&
+            score->confidence <= list[n - 1].confidence))
+      continue;
+    guint at = n < FORGE_MAX_MISTAKES ? evaluation->n_mistakes++ : n - 1;
+    for (; at > 0 && list[at - 1].confidence < score->confidence; at--)
+      list[at] = list[at - 1];
+    list[at] = (ForgeMistake) { score->item, score->truth, score->top,
+      score->confidence };
+  }
 }
 
 ForgeEvaluation *
@@ -150,6 +181,7 @@ forge_evaluation_new_from_scores (const char *const *labels, guint n_classes,
       forge_evaluation_new_from_confusion (labels, confusion, n_classes);
   evaluation->n_skipped = n_skipped;
   measure_calibration (evaluation, scores, n_scores);
+  keep_mistakes (evaluation, scores, n_scores);
   return evaluation;
 }
 
