@@ -162,6 +162,18 @@ gboolean forge_resize_policy_parse (
 gboolean forge_resize_filter_parse (
     const char *name, ForgeResizeFilter *filter);
 
+/**
+ * forge_preprocess_hash:
+ * @preprocess: how pictures become an input
+ *
+ * SHA-256 over all that it says: equal only for equal ones. Scale and bias
+ * count for float32 only.
+ *
+ * Returns: (transfer full): in hexadecimal digits
+ * Since: 0.1
+ */
+char *forge_preprocess_hash (const ForgePreprocess *preprocess);
+
 typedef struct _ForgeImager ForgeImager;
 
 /**

@@ -45,6 +45,8 @@ keep_error (Job *job, GError *error)
 static guint
 item_of (const Job *job, guint index)
 {
+  if (job->outputs && job->outputs->items)
+    return job->outputs->items[index];
   guint64 n_all = forge_dataset_get_n_items (job->dataset);
   return (guint) (index * n_all / job->n_items);
 }
@@ -155,7 +157,7 @@ make_classifiers (Job *job, ForgeModel *model, int threads, GError **error)
     .batch = BATCH,
     .labels = labels,
     .preprocess = job->params->preprocess,
-    .features = job->outputs != NULL };
+    .features = job->outputs && job->outputs->with_features };
   guint n_classes = forge_dataset_get_n_classes (job->dataset);
   if (forge_model_get_n_classes (model) != n_classes) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
@@ -214,6 +216,8 @@ forge_evaluate_outputs (ForgeModel *model, ForgeDataset *dataset,
   guint n_items = forge_dataset_get_n_items (dataset);
   if (params->n_most > 0)
     n_items = MIN (n_items, params->n_most);
+  if (outputs && outputs->items)
+    n_items = outputs->n_items;
   Job job = { .dataset = dataset,
     .params = params,
     .outputs = outputs,

@@ -19,8 +19,12 @@ typedef struct {
 /* @probabilities: float32 [n_classes]. Ties go to the lower class. */
 void forge_score (ForgeScore *score, const float *probabilities,
     guint n_classes, uint32_t truth);
-/* What calibration needs of each picture too, by score. Starts as zeros. */
+/* What calibration needs of each picture too, by score. Starts as zeros, but
+ * for what is wanted. */
 typedef struct {
+  gboolean with_features; /* wanted */
+  const guint *items;     /* wanted: these pictures only; or NULL */
+  guint n_items;
   guint n_classes, n_features; /* no features: 0 */
   float *logits;               /* [n_scores][n_classes] */
   float *features;             /* [n_scores][n_features], or NULL */

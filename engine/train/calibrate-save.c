@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Where a calibration is kept:
+ *   forge.calibration  {"version": 1, "temperature": T}, which the classifier
+ *                      applies (formats/model-info-json.c reads it)
+ *   forge.baseline     everything (monitor/baseline-json.c)
+ *   forge.drift        the confidence that the element's first detector
+ *                      compares with, now that of the tempered probabilities */
+#include <string.h>
+
+#include "base/file.h"
+#include "forge/calibrate.h"
+#include "forge/convert.h"
+#include "forge/error.h"
+#include "formats/onnx.h"
+
+#define MAX_MODEL_BYTES ((size_t) G_MAXINT32)
+
+static const char *const keys[] = { "forge.calibration", "forge.baseline",
+  "forge.drift", NULL };
+/* The same in the [forge] section of a .modelinfo. */
+static const char *const names[] = { "calibration", "baseline", "drift", NULL };
+
+static char *
+format_number (double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  return g_strdup (g_ascii_dtostr (text, sizeof text, value));
+}
+
+static char **
+make_values (const ForgeBaseline *baseline)
+{
+  g_autofree char *temperature = format_number (baseline->temperature);
+  g_autofree char *accuracy = format_number (baseline->val_accuracy);
+  g_autofree char *confidence = format_number (baseline->mean_confidence);
+  g_autofree char *nll = format_number (baseline->nll_after);
+  g_autofree char *ece = format_number (baseline->ece_after);
+  char **values = g_new0 (char *, G_N_ELEMENTS (keys));
+  values[0] =
+      g_strdup_printf ("{\"version\":1,\"temperature\":%s}", temperature);
+  values[1] = forge_baseline_to_json (baseline);
+  values[2] = g_strdup_printf (
+      "{\"version\":1,\"n_val\":%" G_GUINT64_FORMAT
+      ",\"val_accuracy\":%s,\"mean_confidence\":%s,\"nll\":%s,\"ece\":%s}",
+      baseline->n_val, accuracy, confidence, nll, ece);
+  return values;
+}
+
+/* The new file must read as a model from where it will lie: external data may
+ * not be there. */
+static gboolean
+write_onnx (const void *bytes, size_t size_bytes, const char *name,
+    const char *path, char **values, GError **error)
+{
+  const ForgeSource source = { .name = name };
+  g_autoptr (GBytes) whole = forge_onnx_replace_metadata (
+      bytes, size_bytes, keys, (const char *const *) values, &source, error);
+  if (!whole)
+    return FALSE;
+  gsize length;
+  const void *data = g_bytes_get_data (whole, &length);
+  g_autofree char *folder = g_path_get_dirname (path);
+  const ForgeSource target = { .name = path, .folder = folder };
+  g_autoptr (ForgeGraph) graph =
+      forge_format_read_bytes (data, length, &target, error);
+  return graph && forge_file_write (path, data, length, error);
+}
+
+static gboolean
+save_embedded (const char *out, char **values, GError **error)
+{
+  const uint8_t *bytes;
+  size_t size_bytes;
+  forge_embedded_model (&bytes, &size_bytes);
+  if (out)
+    return write_onnx (
+        bytes, size_bytes, FORGE_MODEL_EMBEDDED, out, values, error);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+      "the built-in model cannot be written to; name a file for the "
+      "calibrated one");
+  return FALSE;
+}
+
+/* Keras and TensorFlow Lite. */
+static gboolean
+save_foreign (
+    const ForgeModel *model, const char *out, char **values, GError **error)
+{
+  const char *path = forge_model_get_path (model);
+  if (!out)
+    return forge_model_info_write_beside (
+        path, names, (const char *const *) values, error);
+  size_t size_bytes;
+  if (!forge_model_save_onnx (model, NULL, out, error))
+    return FALSE;
+  g_autofree void *bytes =
+      forge_file_read (out, MAX_MODEL_BYTES, &size_bytes, error);
+  return bytes && write_onnx (bytes, size_bytes, out, out, values, error);
+}
+
+gboolean
+forge_calibration_save (const ForgeModel *model, const ForgeBaseline *baseline,
+    const char *out, char **written, GError **error)
+{
+  g_return_val_if_fail (model && baseline, FALSE);
+  const char *path = forge_model_get_path (model);
+  g_auto (GStrv) values = make_values (baseline);
+  const char *where = out ? out : path;
+  size_t size_bytes;
+  gboolean saved;
+  g_autofree char *beside = NULL;
+  if (strcmp (path, FORGE_MODEL_EMBEDDED) == 0) {
+    saved = save_embedded (out, values, error);
+  } else {
+    g_autofree void *bytes =
+        forge_file_read (path, MAX_MODEL_BYTES, &size_bytes, error);
+    if (!bytes)
+      return FALSE;
+    gboolean is_onnx = forge_onnx_probe (bytes, size_bytes);
+    saved = is_onnx ? write_onnx (bytes, size_bytes, path, where, values, error)
+                    : save_foreign (model, out, values, error);
+    if (!is_onnx && !out)
+      where = beside = g_strconcat (path, ".modelinfo", NULL);
+  }
+  if (saved && written)
+    *written = g_strdup (where);
+  return saved;
+}
