@@ -216,6 +216,20 @@ double forge_model_get_temperature (const ForgeModel *model);
 gboolean forge_model_is_multi_label (const ForgeModel *model);
 
 /**
+ * forge_model_get_training_seed:
+ * @model: the model
+ * @seed: (out): the seed of `forge.training`
+ *
+ * The seed that it was trained with, which also cut off the validation
+ * pictures: with another one, some of those may have been trained on.
+ *
+ * Returns: %FALSE when the file does not say, and @seed is as it was
+ * Since: 0.1
+ */
+gboolean forge_model_get_training_seed (
+    const ForgeModel *model, uint64_t *seed);
+
+/**
  * forge_model_get_precision:
  * @model: the model
  *

@@ -60,9 +60,10 @@ void forge_model_info_write (const ForgeModelInfo *info, ForgeGraph *graph);
 
 /* Sets [forge] keys of `<model>.modelinfo`, for formats that hold no metadata;
  * what the file says already stays. @names, NULL-terminated, are without
- * "forge.". */
+ * "forge.". @written: (out) (transfer full): the path. */
 gboolean forge_model_info_write_beside (const char *model_path,
-    const char *const *names, const char *const *values, GError **error);
+    const char *const *names, const char *const *values, char **written,
+    GError **error);
 
 /* @bytes of an ONNX file with some metadata_props in place of those of the
  * same keys; all else stays as it is, bit for bit. NULL: not an ONNX file. */

@@ -223,7 +223,7 @@ read_own_keys (ForgeInfoReader *reader, GKeyFile *keys)
 
 gboolean
 forge_model_info_write_beside (const char *model_path, const char *const *names,
-    const char *const *values, GError **error)
+    const char *const *values, char **written, GError **error)
 {
   g_autofree char *known = find_file (model_path);
   g_autofree char *path =
@@ -249,7 +249,10 @@ forge_model_info_write_beside (const char *model_path, const char *const *names,
     g_key_file_set_string (keys, OWN_GROUP, *names, *values);
   gsize length;
   g_autofree char *data = g_key_file_to_data (keys, &length, NULL);
-  return forge_file_write (path, data, length, error);
+  if (!forge_file_write (path, data, length, error))
+    return FALSE;
+  *written = g_steal_pointer (&path);
+  return TRUE;
 }
 
 gboolean

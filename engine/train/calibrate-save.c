@@ -84,19 +84,34 @@ save_embedded (const char *out, char **values, GError **error)
 
 /* Keras and TensorFlow Lite. */
 static gboolean
-save_foreign (
-    const ForgeModel *model, const char *out, char **values, GError **error)
+save_foreign (const ForgeModel *model, const char *out, char **values,
+    char **written, GError **error)
 {
-  const char *path = forge_model_get_path (model);
   if (!out)
-    return forge_model_info_write_beside (
-        path, names, (const char *const *) values, error);
+    return forge_model_info_write_beside (forge_model_get_path (model), names,
+        (const char *const *) values, written, error);
   size_t size_bytes;
   if (!forge_model_save_onnx (model, NULL, out, error))
     return FALSE;
   g_autofree void *bytes =
       forge_file_read (out, MAX_MODEL_BYTES, &size_bytes, error);
   return bytes && write_onnx (bytes, size_bytes, out, out, values, error);
+}
+
+static gboolean
+save_file (const ForgeModel *model, const char *out, char **values,
+    char **written, GError **error)
+{
+  const char *path = forge_model_get_path (model);
+  size_t size_bytes;
+  g_autofree void *bytes =
+      forge_file_read (path, MAX_MODEL_BYTES, &size_bytes, error);
+  if (!bytes)
+    return FALSE;
+  if (forge_onnx_probe (bytes, size_bytes))
+    return write_onnx (
+        bytes, size_bytes, path, out ? out : path, values, error);
+  return save_foreign (model, out, values, written, error);
 }
 
 gboolean
@@ -106,24 +121,11 @@ forge_calibration_save (const ForgeModel *model, const ForgeBaseline *baseline,
   g_return_val_if_fail (model && baseline, FALSE);
   const char *path = forge_model_get_path (model);
   g_auto (GStrv) values = make_values (baseline);
-  const char *where = out ? out : path;
-  size_t size_bytes;
-  gboolean saved;
-  g_autofree char *beside = NULL;
-  if (strcmp (path, FORGE_MODEL_EMBEDDED) == 0) {
-    saved = save_embedded (out, values, error);
-  } else {
-    g_autofree void *bytes =
-        forge_file_read (path, MAX_MODEL_BYTES, &size_bytes, error);
-    if (!bytes)
-      return FALSE;
-    gboolean is_onnx = forge_onnx_probe (bytes, size_bytes);
-    saved = is_onnx ? write_onnx (bytes, size_bytes, path, where, values, error)
-                    : save_foreign (model, out, values, error);
-    if (!is_onnx && !out)
-      where = beside = g_strconcat (path, ".modelinfo", NULL);
-  }
+  g_autofree char *where = NULL;
+  gboolean saved = strcmp (path, FORGE_MODEL_EMBEDDED) == 0
+                       ? save_embedded (out, values, error)
+                       : save_file (model, out, values, &where, error);
   if (saved && written)
-    *written = g_strdup (where);
+    *written = where ? g_steal_pointer (&where) : g_strdup (out ? out : path);
   return saved;
 }

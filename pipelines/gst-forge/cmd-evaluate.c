@@ -1,29 +1,72 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * `gst-forge evaluate MODEL --data SPEC`: accuracy, confusion matrix and, for
- * each class, precision, recall, F1 and support. A class whose F1 is under
- * the floor is named, and the exit status is 1, so that a script can refuse
- * such a model. */
+ * `gst-forge evaluate MODEL --data SPEC`: accuracy, confusion matrix,
+ * calibration, latency and, for each class, precision, recall, F1 and support.
+ * A class whose F1 is under the floor is named, and the exit status is 1, so
+ * that a script can refuse such a model. On request: accuracy under corrupted
+ * pictures, calibration of the model file, pictures of all that. */
+#include "calibration-report.h"
 #include "command.h"
+#include "corruption-report.h"
+#include "evaluation-plots.h"
 #include "evaluation-report.h"
 #include "progress.h"
 
+/* Pictures that are timed one by one. */
+#define N_LATENCY 256
+/* An option that was not given. */
+#define NO_SEED G_MININT64
+
 typedef struct {
-  char *data, *json;
+  char *data, *json, *plots, *out;
   ForgeSplit split;
   const char *split_name;
   double min_f1;
-  int threads;
+  int threads, limit;
   gint64 seed;
+  gboolean calibrate;
+  ForgeCorruption kinds[FORGE_N_CORRUPTIONS];
+  guint n_kinds;
   const PreprocessOptions *preprocess;
 } EvaluateOptions;
+
+/* What one run works on and finds. */
+typedef struct {
+  const EvaluateOptions *options;
+  FILE *out;
+  Progress progress;
+  const char *activity;
+  uint64_t seed;
+  ForgePreprocess preprocess;
+  ForgeModel *model;
+  ForgeDataset *dataset;
+  ForgeEvaluation *evaluation;
+  ForgeCorruptedFigures *corruptions;
+  ForgeCalibration *calibration;
+  char *written;
+} Run;
+
+static void
+run_clear (Run *run)
+{
+  forge_model_unref (run->model);
+  g_clear_pointer (&run->dataset, forge_dataset_free);
+  forge_evaluation_free (run->evaluation);
+  g_free (run->corruptions);
+  forge_calibration_free (run->calibration);
+  g_free (run->written);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
 static gboolean
 show_progress (uint64_t done, uint64_t total, gpointer user_data)
 {
-  g_autofree char *text = g_strdup_printf (
-      "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " pictures", done, total);
-  progress_draw (user_data, total ? (double) done / total : 1, text);
+  Run *run = user_data;
+  g_autofree char *text = g_strdup_printf ("%s%" G_GUINT64_FORMAT
+                                           " of %" G_GUINT64_FORMAT " pictures",
+      run->activity, done, total);
+  progress_draw (&run->progress, total ? (double) done / total : 1, text);
   return !progress_was_interrupted ();
 }
 
@@ -51,45 +94,178 @@ judge (JsonBuilder *builder, const ForgeEvaluation *evaluation, double min_f1)
   return status;
 }
 
+/* The seed that cut off the validation pictures when the model was trained;
+ * another one would mix them with those it was trained on. -1 to go on. */
+static int
+choose_seed (Run *run)
+{
+  const EvaluateOptions *options = run->options;
+  uint64_t trained_with;
+  gboolean known = options->split != FORGE_SPLIT_TEST &&
+                   forge_model_get_training_seed (run->model, &trained_with);
+  run->seed = options->seed != NO_SEED ? (uint64_t) options->seed : 1;
+  if (options->seed == NO_SEED && known)
+    run->seed = trained_with;
+  if (options->calibrate && known && run->seed != trained_with)
+    return command_usage_error ("evaluate",
+        "--seed must be %" G_GUINT64_FORMAT
+        ", with which the model was trained: by another cut some of the "
+        "pictures were trained on",
+        trained_with);
+  return -1;
+}
+
+static gboolean
+run_evaluation (Run *run, GError **error)
+{
+  const EvaluateOptions *options = run->options;
+  run->dataset =
+      forge_dataset_open (options->data, options->split, run->seed, error);
+  if (!run->dataset)
+    return FALSE;
+  const ForgeEvaluateParams params = {
+    .threads = options->threads,
+    .preprocess = &run->preprocess,
+    .n_most = (guint) options->limit,
+    .n_latency = N_LATENCY,
+  };
+  run->activity = "";
+  run->evaluation = forge_evaluate (
+      run->model, run->dataset, &params, show_progress, run, error);
+  progress_clear (&run->progress);
+  if (run->evaluation)
+    evaluation_report_print (run->out, run->evaluation);
+  return run->evaluation != NULL;
+}
+
+static gboolean
+run_corruptions (Run *run, GError **error)
+{
+  const EvaluateOptions *options = run->options;
+  const ForgeEvaluateParams params = {
+    .threads = options->threads,
+    .preprocess = &run->preprocess,
+    .n_most = (guint) options->limit,
+    .seed = run->seed,
+  };
+  if (options->n_kinds == 0)
+    return TRUE;
+  run->activity = "corrupted: ";
+  run->corruptions = forge_evaluate_corrupted (run->model, run->dataset,
+      &params, options->kinds, options->n_kinds, show_progress, run, error);
+  progress_clear (&run->progress);
+  if (run->corruptions)
+    corruption_report_print (run->out, run->corruptions, options->n_kinds);
+  return run->corruptions != NULL;
+}
+
+static gboolean
+run_calibration (Run *run, GError **error)
+{
+  const EvaluateOptions *options = run->options;
+  ForgeCalibrateParams params = FORGE_CALIBRATE_PARAMS_DEFAULT;
+  if (!options->calibrate)
+    return TRUE;
+  params.threads = options->threads;
+  params.preprocess = &run->preprocess;
+  params.n_most = (guint) options->limit;
+  params.seed = run->seed;
+  params.data = options->data;
+  params.split = options->split_name;
+  run->activity = "calibrating: ";
+  run->calibration = forge_calibrate (
+      run->model, run->dataset, &params, show_progress, run, error);
+  progress_clear (&run->progress);
+  if (!run->calibration ||
+      !forge_calibration_save (run->model, run->calibration->baseline,
+          options->out, &run->written, error))
+    return FALSE;
+  calibration_report_print (run->out, run->calibration, run->written);
+  return TRUE;
+}
+
+static gboolean
+draw_plots (const Run *run, GError **error)
+{
+  const EvaluationPlots plots = { .title = forge_model_get_name (run->model),
+    .dataset = run->dataset,
+    .evaluation = run->evaluation,
+    .min_f1 = run->options->min_f1,
+    .calibration = run->calibration,
+    .corruptions = run->corruptions,
+    .n_kinds = run->options->n_kinds,
+    .seed = run->seed };
+  if (!run->options->plots)
+    return TRUE;
+  if (!evaluation_plots_write (&plots, run->options->plots, error))
+    return FALSE;
+  fprintf (run->out, "plots are in %s\n", run->options->plots);
+  return TRUE;
+}
+
+/* @builder's object is begun; output_write_json() ends it. */
+static void
+add_json (JsonBuilder *builder, const Run *run)
+{
+  const EvaluateOptions *options = run->options;
+  evaluation_report_add_json (builder, run->evaluation);
+  evaluation_report_add_mistakes (builder, run->evaluation, run->dataset);
+  output_add_model (builder, run->model);
+  output_add_string (builder, "data", options->data);
+  output_add_string (builder, "split", options->split_name);
+  output_add_int (builder, "seed", (gint64) run->seed);
+  output_add_string (
+      builder, "data_hash", forge_dataset_get_hash (run->dataset));
+  if (run->corruptions)
+    corruption_report_add_json (builder, run->corruptions, options->n_kinds);
+  if (run->calibration)
+    calibration_report_add_json (builder, run->calibration, run->written);
+}
+
 static int
 evaluate (const char *path, const EvaluateOptions *options)
 {
   g_autoptr (GError) error = NULL;
-  ForgePreprocess preprocess;
-  g_autoptr (ForgeModel) model =
-      command_load_stated_model (path, options->preprocess, &preprocess);
-  if (!model)
+  g_auto (Run)
+      run = { .options = options, .out = output_text_stream (options->json) };
+  run.model =
+      command_load_stated_model (path, options->preprocess, &run.preprocess);
+  if (!run.model)
     return COMMAND_FAILED;
-  g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (options->data, options->split, options->seed, &error);
-  if (!dataset)
-    return command_error ("%s", error->message);
-  FILE *out = output_text_stream (options->json);
-  Progress progress;
-  progress_init (&progress, out);
+  int status = choose_seed (&run);
+  if (status >= 0)
+    return status;
+  progress_init (&run.progress, run.out);
   progress_catch_interrupts ();
-  const ForgeEvaluateParams params = {
-    .threads = options->threads,
-    .preprocess = &preprocess,
-  };
-  g_autoptr (ForgeEvaluation) evaluation = forge_evaluate (
-      model, dataset, &params, show_progress, &progress, &error);
-  progress_clear (&progress);
-  if (!evaluation)
+  if (!run_evaluation (&run, &error) || !run_corruptions (&run, &error) ||
+      !run_calibration (&run, &error) || !draw_plots (&run, &error))
     return command_error ("%s", error->message);
-
-  evaluation_report_print (out, evaluation);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
-  evaluation_report_add_json (builder, evaluation);
-  output_add_model (builder, model);
-  output_add_string (builder, "data", options->data);
-  output_add_string (builder, "split", options->split_name);
-  output_add_string (builder, "data_hash", forge_dataset_get_hash (dataset));
-  int status = judge (builder, evaluation, options->min_f1);
+  if (options->json)
+    add_json (builder, &run);
+  status = judge (builder, run.evaluation, options->min_f1);
   if (!output_write_json (builder, options->json, &error))
     return command_error ("%s", error->message);
   return status;
+}
+
+/* -1 to go on. */
+static int
+check_calibration (const char *model, const EvaluateOptions *options)
+{
+  if (options->out && !options->calibrate)
+    return command_usage_error ("evaluate", "--out goes with --calibrate");
+  if (!options->calibrate)
+    return -1;
+  if (options->split == FORGE_SPLIT_TRAIN)
+    return command_usage_error ("evaluate",
+        "--calibrate needs pictures that the model was not trained on, not "
+        "--split train");
+  if (g_strcmp0 (model, FORGE_MODEL_EMBEDDED) == 0 && !options->out)
+    return command_usage_error ("evaluate",
+        "the built-in model cannot be written to: --calibrate needs --out");
+  return -1;
 }
 
 static int
@@ -100,17 +276,65 @@ check_and_evaluate (
     return command_usage_error ("evaluate", "exactly one MODEL is needed");
   if (!options->data)
     return command_usage_error ("evaluate", "--data is missing");
-  options->split_name = split_name ? split_name : "test";
+  options->split_name = split_name           ? split_name
+                        : options->calibrate ? "validation"
+                                             : "test";
   if (!command_parse_split (options->split_name, &options->split))
     return command_usage_error ("evaluate",
-        "--split must be train, validation or test, found '%s'", split_name);
+        "--split must be train, val or test, found '%s'", split_name);
   const CommandRange ranges[] = {
     { "--min-f1", options->min_f1, 0, 1 },
     { "--threads", options->threads, 0, COMMAND_MAX_THREADS },
-    { "--seed", options->seed, 0, COMMAND_MAX_SEED },
+    { "--limit", options->limit, 0, G_MAXINT },
+    { "--seed", options->seed == NO_SEED ? 1 : options->seed, 0,
+        COMMAND_MAX_SEED },
   };
   int status = command_check_ranges ("evaluate", ranges, G_N_ELEMENTS (ranges));
+  if (status < 0)
+    status = check_calibration (arguments[0], options);
   return status >= 0 ? status : evaluate (arguments[0], options);
+}
+
+static gboolean
+parse_corruptions (
+    const char *option, const char *value, gpointer data, GError **error)
+{
+  EvaluateOptions *options = data;
+  g_autoptr (GError) cause = NULL;
+  if (corruption_list_parse (value, options->kinds, &options->n_kinds, &cause))
+    return TRUE;
+  g_set_error_literal (
+      error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, cause->message);
+  return FALSE;
+}
+
+static GOptionGroup *
+extra_group (EvaluateOptions *options, char **plots, char **out)
+{
+  const GOptionEntry entries[] = {
+    { "corruptions", 0, G_OPTION_FLAG_OPTIONAL_ARG, G_OPTION_ARG_CALLBACK,
+        (gpointer) parse_corruptions,
+        "accuracy under corrupted pictures too: all 15 kinds, or those of"
+        " =LIST, at 5 severities",
+        "KIND,..." },
+    { "calibrate", 0, 0, G_OPTION_ARG_NONE, &options->calibrate,
+        "fit the temperature on half of the pictures, measure the drift"
+        " baseline on the others, and write both into the model file"
+        " (--split is then validation)",
+        NULL },
+    { "out", 'o', 0, G_OPTION_ARG_FILENAME, out,
+        "with --calibrate: leave MODEL as it is and write this ONNX file",
+        "FILE" },
+    { "plots", 0, 0, G_OPTION_ARG_FILENAME, plots,
+        "draw confusion matrix, F1 of the classes, reliability, worst mistakes"
+        " and corruptions as PNG files there",
+        "DIR" },
+    { NULL },
+  };
+  GOptionGroup *group = g_option_group_new (
+      "evaluate", "More than the report:", "", options, NULL);
+  g_option_group_add_entries (group, entries);
+  return group;
 }
 
 int
@@ -118,36 +342,46 @@ cmd_evaluate (int argc, char **argv)
 {
   g_auto (PreprocessOptions) preprocess = { 0 };
   EvaluateOptions options = {
-    .min_f1 = 0.70, .seed = 1, .preprocess = &preprocess
+    .min_f1 = 0.70, .seed = NO_SEED, .preprocess = &preprocess
   };
   g_autofree char *data = NULL;
   g_autofree char *json = NULL;
   g_autofree char *split = NULL;
+  g_autofree char *plots = NULL;
+  g_autofree char *out = NULL;
   g_auto (GStrv) rest = NULL;
   const GOptionEntry entries[] = {
     { "data", 'd', 0, G_OPTION_ARG_FILENAME, &data,
         "cifar10:DIR, fashion-mnist:DIR or a folder of class folders", "SPEC" },
-    { "split", 0, 0, G_OPTION_ARG_STRING, &split,
-        "train, validation or test (test)", "NAME" },
+    { "split", 0, 0, G_OPTION_ARG_STRING, &split, "train, val or test (test)",
+        "NAME" },
+    { "limit", 0, 0, G_OPTION_ARG_INT, &options.limit,
+        "pictures, spread evenly over the data; 0 = all (0)", "N" },
     { "min-f1", 0, 0, G_OPTION_ARG_DOUBLE, &options.min_f1,
         "floor for the F1 of every class, 0 to 1 (0.70)", "F1" },
     { "threads", 't', 0, G_OPTION_ARG_INT, &options.threads,
         "threads; 0 = all the process may use (0)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
-        "of the cut, where the data has no such part (1)", "N" },
+        "of the cut, where the data has no such part (that of the training, or"
+        " 1), and of corruptions",
+        "N" },
     { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
         "write a JSON document too; - is standard output", "FILE" },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
         "MODEL" },
     { NULL },
   };
-  int status = command_parse_with_group ("evaluate",
+  GOptionGroup *groups[] = { extra_group (&options, &plots, &out),
+    preprocess_options_group (&preprocess), NULL };
+  int status = command_parse_with_groups ("evaluate",
       "Measure a model on labelled pictures, class by class. The exit status is"
       " 1 when\nthe F1 of a class is under the floor.",
-      entries, preprocess_options_group (&preprocess), &argc, &argv);
+      entries, groups, &argc, &argv);
   if (status >= 0)
     return status;
   options.data = data;
   options.json = json;
+  options.plots = plots;
+  options.out = out;
   return check_and_evaluate (rest, split, &options);
 }

@@ -113,7 +113,10 @@ command_parse_split (const char *name, ForgeSplit *split)
       *split = (ForgeSplit) i;
       return TRUE;
     }
-  return FALSE;
+  if (strcmp (name, "val") != 0)
+    return FALSE;
+  *split = FORGE_SPLIT_VALIDATION;
+  return TRUE;
 }
 
 ForgeModel *

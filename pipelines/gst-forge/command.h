@@ -46,7 +46,7 @@ int command_usage_error (const char *name, const char *format, ...)
 /* Prints "gst-forge: <text>". Returns COMMAND_FAILED. */
 int command_error (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
-/* "train", "validation" or "test". */
+/* "train", "validation" or "val", "test". */
 gboolean command_parse_split (const char *name, ForgeSplit *split);
 
 /* A number that an option took, and what it may be. */

@@ -62,9 +62,16 @@ evaluation_report_print (FILE *out, const ForgeEvaluation *evaluation)
   print_confusion (out, evaluation);
   fprintf (out,
       "\naccuracy %.4f, top-5 %.4f, mean confidence %.4f, nll %.4f, "
-      "ece %.4f\n",
+      "ece %.4f, brier %.4f\n",
       evaluation->accuracy, evaluation->top5_accuracy,
-      evaluation->mean_confidence, evaluation->nll, evaluation->ece);
+      evaluation->mean_confidence, evaluation->nll, evaluation->ece,
+      evaluation->brier);
+  if (evaluation->n_latency > 0)
+    fprintf (out,
+        "one picture at a time: %.3f ms (median), %.3f ms (95 %%), %.3f ms (99 "
+        "%%)\n",
+        evaluation->latency_ms[0], evaluation->latency_ms[1],
+        evaluation->latency_ms[2]);
   fprintf (out,
       "%" G_GUINT64_FORMAT " pictures, %" G_GUINT64_FORMAT
       " skipped, %.0f images/s\n",
@@ -124,6 +131,56 @@ add_confusion (JsonBuilder *builder, const ForgeEvaluation *evaluation)
   json_builder_end_array (builder);
 }
 
+static void
+add_reliability (JsonBuilder *builder, const ForgeReliabilityBin *bins)
+{
+  json_builder_set_member_name (builder, "reliability");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < FORGE_N_CALIBRATION_BINS; i++) {
+    json_builder_begin_object (builder);
+    output_add_int (builder, "n_items", bins[i].n_items);
+    output_add_double (builder, "confidence", bins[i].confidence);
+    output_add_double (builder, "accuracy", bins[i].accuracy);
+    json_builder_end_object (builder);
+  }
+  json_builder_end_array (builder);
+}
+
+static void
+add_latency (JsonBuilder *builder, const ForgeEvaluation *evaluation)
+{
+  if (evaluation->n_latency == 0)
+    return;
+  json_builder_set_member_name (builder, "latency_ms");
+  json_builder_begin_object (builder);
+  output_add_double (builder, "p50", evaluation->latency_ms[0]);
+  output_add_double (builder, "p95", evaluation->latency_ms[1]);
+  output_add_double (builder, "p99", evaluation->latency_ms[2]);
+  output_add_int (builder, "n", evaluation->n_latency);
+  json_builder_end_object (builder);
+}
+
+void
+evaluation_report_add_mistakes (JsonBuilder *builder,
+    const ForgeEvaluation *evaluation, const ForgeDataset *dataset)
+{
+  json_builder_set_member_name (builder, "mistakes");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < evaluation->n_mistakes; i++) {
+    const ForgeMistake *mistake = &evaluation->mistakes[i];
+    g_autofree char *item =
+        forge_dataset_describe_item (dataset, mistake->item);
+    json_builder_begin_object (builder);
+    output_add_string (builder, "item", item);
+    output_add_string (builder, "truth", evaluation->labels[mistake->truth]);
+    output_add_string (
+        builder, "predicted", evaluation->labels[mistake->predicted]);
+    output_add_double (builder, "confidence", mistake->confidence);
+    json_builder_end_object (builder);
+  }
+  json_builder_end_array (builder);
+}
+
 void
 evaluation_report_add_json (
     JsonBuilder *builder, const ForgeEvaluation *evaluation)
@@ -135,10 +192,13 @@ evaluation_report_add_json (
   output_add_strings (
       builder, "labels", (const char *const *) evaluation->labels);
   add_confusion (builder, evaluation);
-  output_add_double (builder, "top5_accuracy", evaluation->top5_accuracy);
+  output_add_double (builder, "top_5_accuracy", evaluation->top5_accuracy);
   output_add_double (builder, "mean_confidence", evaluation->mean_confidence);
   output_add_double (builder, "nll", evaluation->nll);
   output_add_double (builder, "ece", evaluation->ece);
+  output_add_double (builder, "brier", evaluation->brier);
+  add_reliability (builder, evaluation->bins);
+  add_latency (builder, evaluation);
   output_add_int (builder, "n_items", evaluation->n_items);
   output_add_int (builder, "n_skipped", evaluation->n_skipped);
   output_add_double (builder, "seconds", evaluation->seconds);

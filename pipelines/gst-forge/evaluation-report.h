@@ -12,7 +12,13 @@ void evaluation_report_print (FILE *out, const ForgeEvaluation *evaluation);
 /* Members of the object being built: a member for each class by its label,
  * "accuracy", "macro avg", "weighted avg" as scikit-learn's output_dict has
  * them, and ours: per_class (in class order), labels, confusion_matrix,
- * top5_accuracy, mean_confidence, nll, ece, n_items, n_skipped,
- * images_per_s. Where a label is one of these words, per_class has it. */
+ * top_5_accuracy, mean_confidence, nll, ece, brier, reliability (15 bins),
+ * latency_ms (p50, p95, p99 of n pictures, where measured), n_items,
+ * n_skipped, images_per_s. Where a label is one of these words, per_class has
+ * it. */
 void evaluation_report_add_json (
     JsonBuilder *builder, const ForgeEvaluation *evaluation);
+/* Member "mistakes": the most confident ones, { item, truth, predicted,
+ * confidence }. */
+void evaluation_report_add_mistakes (JsonBuilder *builder,
+    const ForgeEvaluation *evaluation, const ForgeDataset *dataset);

@@ -108,6 +108,9 @@ output_add_model (JsonBuilder *builder, const ForgeModel *model)
   output_add_string (builder, "name", forge_model_get_name (model));
   output_add_string (builder, "version", forge_model_get_version (model));
   output_add_string (builder, "path", forge_model_get_path (model));
+  output_add_string (builder, "precision", forge_model_get_precision (model));
+  output_add_string (builder, "data_hash",
+      forge_model_get_metadata (model, "forge.data_hash"));
   json_builder_end_object (builder);
 }
 

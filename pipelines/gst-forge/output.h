@@ -28,7 +28,8 @@ void output_add_shape (
     JsonBuilder *builder, const char *name, const ForgeShape *shape);
 void output_add_strings (
     JsonBuilder *builder, const char *name, const char *const *values);
-/* Member "model": { name, version, path }. */
+/* Member "model": { name, version, path, precision, data_hash }, the last being
+ * of what it was trained on, or null. */
 void output_add_model (JsonBuilder *builder, const ForgeModel *model);
 
 /* "122,570", whatever the locale. (transfer full) */

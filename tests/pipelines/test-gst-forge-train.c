@@ -55,7 +55,7 @@ evaluate_reports_what_scikit_learn_would (void)
   JsonObject *root = command_json_root (parser);
   static const char *const names[] = { "blue", "green", "red", "accuracy",
     "macro avg", "weighted avg", "confusion_matrix", "labels", "per_class",
-    "top5_accuracy", "nll", "ece", "n_items", "n_skipped", "images_per_s",
+    "top_5_accuracy", "nll", "ece", "n_items", "n_skipped", "images_per_s",
     "model", "data", "split", "data_hash", "min_f1", "passed" };
   command_assert_members (root, names, G_N_ELEMENTS (names));
   double f1_blue = 2 * (4 / 6.0) / (1 + 4 / 6.0);
