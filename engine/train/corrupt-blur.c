@@ -128,30 +128,23 @@ forge_corrupt_defocus_blur (ForgeCanvas *canvas, const double *c)
       c[1], MAX (1, (int) ceil (2 * c[1])));
 }
 
-static void
-swap_pixels (float *a, float *b)
-{
-  for (int k = 0; k < 3; k++) {
-    float keep = a[k];
-    a[k] = b[k];
-    b[k] = keep;
-  }
-}
-
-/* Offsets are drawn from [-delta, delta), as published. */
+/* Every pixel takes the value of one up to @delta pixels above and left of
+ * it, offsets from [-delta, delta) as published. (The published code means to
+ * swap the two, but its assignment of array views copies one over the other;
+ * the published pictures are these.) */
 static void
 shuffle_near (ForgeCanvas *canvas, int delta)
 {
-  int width = canvas->width;
+  size_t width = (size_t) canvas->width;
   uint32_t span = (uint32_t) (2 * delta);
   for (int y = canvas->height - delta; y > delta; y--)
-    for (int x = width - delta; x > delta; x--) {
+    for (int x = canvas->width - delta; x > delta; x--) {
       int dx = (int) forge_rng_below (&canvas->rng, span) - delta;
       int dy = (int) forge_rng_below (&canvas->rng, span) - delta;
-      swap_pixels (
-          canvas->pixels + 3 * ((size_t) y * (size_t) width + (size_t) x),
-          canvas->pixels +
-              3 * ((size_t) (y + dy) * (size_t) width + (size_t) (x + dx)));
+      const float *from =
+          canvas->pixels + 3 * ((size_t) (y + dy) * width + (size_t) (x + dx));
+      float *to = canvas->pixels + 3 * ((size_t) y * width + (size_t) x);
+      memmove (to, from, 3 * sizeof *to);
     }
 }
 

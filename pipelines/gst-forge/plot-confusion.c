@@ -41,7 +41,8 @@ draw_cell (Plot *plot, const ForgeEvaluation *evaluation, guint truth,
   double width = plot_text_width (plot, size, text);
   if (width > cell - 4)
     size *= (cell - 4) / width;
-  plot_set_colour (plot, depth > 0.55 ? plot_white : plot_black, 1);
+  plot_set_colour (
+      plot, depth > (right ? 0.5 : 0.8) ? plot_white : plot_black, 1);
   plot_text (
       plot, x + cell / 2, y + cell / 2 + size * 0.36, size, PLOT_CENTRE, text);
 }
@@ -141,10 +142,10 @@ draw_bar (Plot *plot, const PlotAxes *axes, const ForgeEvaluation *evaluation,
   plot_set_colour (plot, plot_black, 1);
   plot_text_within (plot, axes->x - 8, baseline, 12, axes->x - 24, PLOT_RIGHT,
       evaluation->labels[bar->class_id]);
-  gboolean inside = right - axes->x > 48;
+  gboolean inside = right - axes->x > 56;
   plot_set_colour (plot, inside ? plot_white : plot_black, 1);
-  plot_bold (plot, right + (inside ? -6 : 6), baseline, 11,
-      inside ? PLOT_RIGHT : PLOT_LEFT, text);
+  plot_bold (
+      plot, inside ? axes->x + 8 : right + 6, baseline, 11, PLOT_LEFT, text);
   plot_set_colour (plot, plot_grey, 1);
   plot_text (plot, axes->x + axes->width + 12, baseline, 11, PLOT_LEFT, detail);
 }
@@ -175,8 +176,8 @@ plot_classes_write (const ForgeEvaluation *evaluation, double min_f1,
     .high_x = 1,
     .high_y = 1 };
   plot_axes (&plot,
-      &(PlotAxes) { axes.x, axes.y, axes.width, axes.height, 0, 1, 0.1, 0.9 },
-      "F1", NULL);
+      &(PlotAxes) { axes.x, axes.y, axes.width, axes.height, 0, 1, 0, 0 }, "F1",
+      NULL);
   plot_set_colour (&plot, plot_white, 1);
   cairo_rectangle (plot.cairo, 0, axes.y - 8, axes.x - 1, axes.height + 16);
   cairo_fill (plot.cairo);
@@ -186,7 +187,7 @@ plot_classes_write (const ForgeEvaluation *evaluation, double min_f1,
   const double floor_x[] = { min_f1, min_f1 }, floor_y[] = { 0, 1 };
   plot_line (&plot, &axes, floor_x, floor_y, 2, plot_red, TRUE);
   g_autofree char *floor_text = g_strdup_printf ("floor %.2f", min_f1);
-  plot_legend_entry (&plot, axes.x + axes.width + 12, axes.y + axes.height + 20,
+  plot_legend_entry (&plot, axes.x + axes.width + 36, axes.y + axes.height + 20,
       plot_red, TRUE, floor_text);
   return plot_save (&plot, path, error);
 }

@@ -26,25 +26,25 @@ expected_error (const ForgeReliabilityBin *bins, double *confidence)
   return gap / MAX (n, 1);
 }
 
-/* Accuracy in blue; what is missing to the confidence, or too much, in
- * orange. */
+/* Blue up to the lesser of accuracy and confidence; above it, orange where
+ * confidence is the greater, green where accuracy is. */
 static void
 draw_bars (Plot *plot, const PlotAxes *axes, const ForgeReliabilityBin *bins)
 {
   for (guint i = 0; i < N_BINS; i++) {
     if (bins[i].n_items == 0)
       continue;
+    gboolean too_sure = bins[i].confidence > bins[i].accuracy;
     double left = plot_x (axes, (double) i / N_BINS) + 1;
     double width = axes->width / N_BINS - 2;
-    double top = plot_y (axes, bins[i].accuracy);
-    double ideal = plot_y (axes, bins[i].confidence);
+    double low = plot_y (axes, MIN (bins[i].accuracy, bins[i].confidence));
+    double high = plot_y (axes, MAX (bins[i].accuracy, bins[i].confidence));
     plot_set_colour (plot, plot_blue, 0.85);
     cairo_rectangle (
-        plot->cairo, left, top, width, axes->y + axes->height - top);
+        plot->cairo, left, low, width, axes->y + axes->height - low);
     cairo_fill (plot->cairo);
-    plot_set_colour (plot, plot_orange, 0.65);
-    cairo_rectangle (
-        plot->cairo, left, MIN (top, ideal), width, fabs (top - ideal));
+    plot_set_colour (plot, too_sure ? plot_orange : plot_green, 0.75);
+    cairo_rectangle (plot->cairo, left, high, width, low - high);
     cairo_fill (plot->cairo);
   }
   const double ends[] = { 0, 1 };
@@ -100,7 +100,8 @@ plot_reliability_write (const ForgeReliabilityBin *before,
   if (after)
     draw_panel (&plot, 510, after, "after: ");
   plot_set_colour (&plot, plot_grey, 1);
-  plot_text (&plot, 80, 600, 11, PLOT_LEFT,
-      "blue: share that is right; orange: the gap to the confidence");
+  plot_text (&plot, 40, 602, 11, PLOT_LEFT,
+      "orange: surer than right; green: more often right than sure; dotted: "
+      "confidence means what it says");
   return plot_save (&plot, path, error);
 }

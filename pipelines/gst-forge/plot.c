@@ -160,10 +160,7 @@ round_step (double span, double n)
   double raw = span / MAX (n, 1);
   double power = pow (10, floor (log10 (MAX (raw, 1e-300))));
   double part = raw / power;
-  return power * (part <= 1.001      ? 1
-                     : part <= 2.001 ? 2
-                     : part <= 5.001 ? 5
-                                     : 10);
+  return power * (part <= 1.4 ? 1 : part <= 2.8 ? 2 : part <= 7 ? 5 : 10);
 }
 
 static void
@@ -205,8 +202,8 @@ draw_ticks_x (Plot *plot, const PlotAxes *axes)
 static void
 draw_ticks_y (Plot *plot, const PlotAxes *axes)
 {
-  double step =
-      round_step (axes->high_y - axes->low_y, axes->height / TICKS_APART);
+  double step = round_step (
+      axes->high_y - axes->low_y, MAX (axes->height / TICKS_APART, 3));
   double first = ceil (axes->low_y / step - 1e-9);
   for (double i = first; i * step <= axes->high_y + step * 1e-6; i++) {
     char text[32];
@@ -225,8 +222,10 @@ plot_axes (
 {
   cairo_set_line_width (plot->cairo, 1);
   cairo_set_dash (plot->cairo, NULL, 0, 0);
-  draw_ticks_x (plot, axes);
-  draw_ticks_y (plot, axes);
+  if (axes->high_x > axes->low_x)
+    draw_ticks_x (plot, axes);
+  if (axes->high_y > axes->low_y)
+    draw_ticks_y (plot, axes);
   plot_set_colour (plot, plot_grey, 1);
   cairo_rectangle (plot->cairo, axes->x, axes->y, axes->width, axes->height);
   cairo_stroke (plot->cairo);

@@ -51,7 +51,8 @@ void plot_text_upwards (
     Plot *plot, double x, double y, double size, const char *text);
 double plot_text_width (Plot *plot, double size, const char *text);
 
-/* Frame, grid, ticks with numbers, titles (nullable). */
+/* Frame, grid, ticks with numbers, titles (nullable). No ticks where low is
+ * high. */
 void plot_axes (
     Plot *plot, const PlotAxes *axes, const char *title_x, const char *title_y);
 double plot_x (const PlotAxes *axes, double value);

@@ -110,6 +110,109 @@ logits_become_probabilities (void)
   g_assert_true (forge_classifier_is_finite (a, 0));
 }
 
+/* The graph with a temperature in its metadata. */
+static ForgeModel *
+warm_model (gboolean probabilities, const char *calibration)
+{
+  ForgeGraph *graph = classifier_graph (probabilities);
+  g_hash_table_insert (
+      graph->metadata, g_strdup ("forge.calibration"), g_strdup (calibration));
+  return take_model (graph);
+}
+
+/* softmax (logits / 2.5), whether the network ends in Softmax or not. */
+static void
+temperature_divides_the_logits (void)
+{
+  const char *text = "{\"version\":1,\"temperature\":2.5}";
+  g_autoptr (ForgeModel) plain = take_model (classifier_graph (FALSE));
+  g_assert_cmpfloat (forge_model_get_temperature (plain), ==, 1);
+  g_autoptr (ForgeClassifier) a = open_classifier (plain, 1);
+  classify (a, 0, 3);
+  forge_classifier_run (a);
+  const float *scores =
+      forge_session_get_output (forge_classifier_get_session (a), 0)->data;
+  double all = 0;
+  for (int c = 0; c < N_CLASSES; c++)
+    all += exp (scores[c] / 2.5);
+  for (int ends = 0; ends < 2; ends++) {
+    g_autoptr (ForgeModel) warm = warm_model (ends, text);
+    g_assert_cmpfloat (forge_model_get_temperature (warm), ==, 2.5);
+    g_autoptr (ForgeClassifier) b = open_classifier (warm, 2);
+    classify (b, 0, 1);
+    classify (b, 1, 3);
+    forge_classifier_run (b);
+    const float *p = forge_classifier_get_probabilities (b, 1);
+    for (int c = 0; c < N_CLASSES; c++)
+      g_assert_cmpfloat (fabs (p[c] - exp (scores[c] / 2.5) / all), <, 1e-6);
+  }
+}
+
+static void
+nonsense_for_a_temperature_is_refused (void)
+{
+  static const char *const texts[] = { "", "[]", "{}", "{\"version\":2}",
+    "{\"version\":1,\"temperature\":0}", "{\"version\":1,\"temperature\":-1}",
+    "{\"version\":1,\"temperature\":1e9}",
+    "{\"version\":1,\"temperature\":\"2\"}" };
+  for (gsize i = 0; i < G_N_ELEMENTS (texts); i++) {
+    ForgeGraph *graph = classifier_graph (FALSE);
+    g_hash_table_insert (
+        graph->metadata, g_strdup ("forge.calibration"), g_strdup (texts[i]));
+    g_autoptr (GError) error = NULL;
+    g_assert_null (forge_model_new_from_graph (graph, "toy", &error));
+    g_assert_true (error->domain == FORGE_ERROR);
+    g_assert_nonnull (strstr (error->message, "forge.calibration"));
+  }
+}
+
+/* What MatMul reads: the picture's bytes / 255; and what Softmax reads. */
+static void
+features_are_what_the_last_layer_reads (void)
+{
+  g_autoptr (ForgeModel) model = take_model (classifier_graph (TRUE));
+  ForgeClassifierParams params = { .threads = 1, .batch = 2, .features = TRUE };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeClassifier) with =
+      forge_classifier_new (model, &params, &error);
+  g_assert_no_error (error);
+  g_autoptr (ForgeClassifier) without = open_classifier (model, 2);
+  g_assert_cmpuint (forge_classifier_get_n_features (without), ==, 0);
+  g_assert_null (
+      forge_session_get_features (forge_classifier_get_session (without)));
+  g_assert_cmpuint (
+      forge_classifier_get_n_features (with), ==, SIZE * SIZE * 3);
+  for (guint slot = 0; slot < 2; slot++) {
+    classify (with, slot, slot + 5);
+    classify (without, slot, slot + 5);
+  }
+  forge_classifier_run (with);
+  forge_classifier_run (without);
+  for (guint slot = 0; slot < 2; slot++) {
+    uint8_t pixels[SIZE * SIZE * 3];
+    float features[SIZE * SIZE * 3], logits[N_CLASSES], logs[N_CLASSES];
+    picture (slot + 5, pixels);
+    forge_classifier_get_features (with, slot, features);
+    for (guint i = 0; i < SIZE * SIZE * 3; i++)
+      g_assert_cmpfloat (fabsf (features[i] - pixels[i] / 255.0f), <, 1e-6f);
+    forge_classifier_get_logits (with, slot, logits);
+    forge_classifier_get_logits (without, slot, logs);
+    const float *p = forge_classifier_get_probabilities (with, slot);
+    const float *q = forge_classifier_get_probabilities (without, slot);
+    for (guint c = 0; c < N_CLASSES; c++) {
+      g_assert_cmpfloat (fabsf (p[c] - q[c]), <, 1e-6f);
+      g_assert_cmpfloat (
+          fabsf (logits[c] - logits[0] - (logs[c] - logs[0])), <, 1e-4f);
+      g_assert_cmpfloat (fabsf (logs[c] - logf (q[c])), <, 1e-5f);
+    }
+    /* MatMul's own sums, not logarithms */
+    double sum = 0;
+    for (guint c = 0; c < N_CLASSES; c++)
+      sum += exp (logits[c]);
+    g_assert_cmpfloat (fabs (log (sum)), >, 0.01);
+  }
+}
+
 static void
 slots_give_the_bits_of_single_pictures (void)
 {
@@ -354,6 +457,11 @@ main (int argc, char **argv)
     GTestFunc func;
   } tests[] = {
     { "logits_become_probabilities", logits_become_probabilities },
+    { "temperature_divides_the_logits", temperature_divides_the_logits },
+    { "nonsense_for_a_temperature_is_refused",
+        nonsense_for_a_temperature_is_refused },
+    { "features_are_what_the_last_layer_reads",
+        features_are_what_the_last_layer_reads },
     { "slots_give_the_bits_of_single_pictures",
         slots_give_the_bits_of_single_pictures },
     { "top_is_sorted_and_complete", top_is_sorted_and_complete },
