@@ -64,8 +64,8 @@ forge_format_read_bytes (const void *bytes, size_t size_bytes,
   return g_steal_pointer (&graph);
 }
 
-ForgeGraph *
-forge_format_read_file (const char *path, GError **error)
+static ForgeGraph *
+read_file (const char *path, gboolean portable, GError **error)
 {
   const ForgeForeign *folder = NULL;
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
@@ -80,6 +80,20 @@ forge_format_read_file (const char *path, GError **error)
   if (!bytes)
     return NULL;
   g_autofree char *folder_path = g_path_get_dirname (path);
-  ForgeSource source = { .name = path, .folder = folder_path };
+  ForgeSource source = {
+    .name = path, .folder = folder_path, .portable = portable
+  };
   return forge_format_read_bytes (bytes, size_bytes, &source, error);
+}
+
+ForgeGraph *
+forge_format_read_file (const char *path, GError **error)
+{
+  return read_file (path, FALSE, error);
+}
+
+ForgeGraph *
+forge_format_read_portable (const char *path, GError **error)
+{
+  return read_file (path, TRUE, error);
 }

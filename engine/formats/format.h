@@ -10,6 +10,9 @@
 typedef struct {
   const char *name;   /* as the user gave it */
   const char *folder; /* NULL = no other file may be opened */
+  /* Build with operators of ONNX alone, where the reader would otherwise use
+   * the engine's own: their rounding is then ONNX's, not the format's. */
+  gboolean portable;
 } ForgeSource;
 
 typedef struct {
@@ -26,6 +29,7 @@ typedef struct {
  * are named as what they are (a Git LFS pointer, an HTML page, ...). Shapes
  * are inferred with the batch unknown. */
 ForgeGraph *forge_format_read_file (const char *path, GError **error);
+ForgeGraph *forge_format_read_portable (const char *path, GError **error);
 ForgeGraph *forge_format_read_bytes (const void *bytes, size_t size_bytes,
     const ForgeSource *source, GError **error);
 

@@ -7,35 +7,7 @@
 #include <string.h>
 
 #include "formats/tflite.h"
-
-static const char *const names[] = { "ADD", "AVERAGE_POOL_2D", "CONCATENATION",
-  "CONV_2D", "DEPTHWISE_CONV_2D", "DEPTH_TO_SPACE", "DEQUANTIZE",
-  "EMBEDDING_LOOKUP", "FLOOR", "FULLY_CONNECTED", "HASHTABLE_LOOKUP",
-  "L2_NORMALIZATION", "L2_POOL_2D", "LOCAL_RESPONSE_NORMALIZATION", "LOGISTIC",
-  "LSH_PROJECTION", "LSTM", "MAX_POOL_2D", "MUL", "RELU", "RELU_N1_TO_1",
-  "RELU6", "RESHAPE", "RESIZE_BILINEAR", "RNN", "SOFTMAX", "SPACE_TO_DEPTH",
-  "SVDF", "TANH", "CONCAT_EMBEDDINGS", "SKIP_GRAM", "CALL", "CUSTOM",
-  "EMBEDDING_LOOKUP_SPARSE", "PAD", "UNIDIRECTIONAL_SEQUENCE_RNN", "GATHER",
-  "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND", "TRANSPOSE", "MEAN", "SUB", "DIV",
-  "SQUEEZE", "UNIDIRECTIONAL_SEQUENCE_LSTM", "STRIDED_SLICE",
-  "BIDIRECTIONAL_SEQUENCE_RNN", "EXP", "TOPK_V2", "SPLIT", "LOG_SOFTMAX",
-  "DELEGATE", "BIDIRECTIONAL_SEQUENCE_LSTM", "CAST", "PRELU", "MAXIMUM",
-  "ARG_MAX", "MINIMUM", "LESS", "NEG", "PADV2", "GREATER", "GREATER_EQUAL",
-  "LESS_EQUAL", "SELECT", "SLICE", "SIN", "TRANSPOSE_CONV", "SPARSE_TO_DENSE",
-  "TILE", "EXPAND_DIMS", "EQUAL", "NOT_EQUAL", "LOG", "SUM", "SQRT", "RSQRT",
-  "SHAPE", "POW", "ARG_MIN", "FAKE_QUANT", "REDUCE_PROD", "REDUCE_MAX", "PACK",
-  "LOGICAL_OR", "ONE_HOT", "LOGICAL_AND", "LOGICAL_NOT", "UNPACK", "REDUCE_MIN",
-  "FLOOR_DIV", "REDUCE_ANY", "SQUARE", "ZEROS_LIKE", "FILL", "FLOOR_MOD",
-  "RANGE", "RESIZE_NEAREST_NEIGHBOR", "LEAKY_RELU", "SQUARED_DIFFERENCE",
-  "MIRROR_PAD", "ABS", "SPLIT_V", "UNIQUE", "CEIL", "REVERSE_V2", "ADD_N",
-  "GATHER_ND", "COS", "WHERE", "RANK", "ELU", "REVERSE_SEQUENCE", "MATRIX_DIAG",
-  "QUANTIZE", "MATRIX_SET_DIAG", "ROUND", "HARD_SWISH", "IF", "WHILE" };
-
-const char *
-tflite_operator_name (int code)
-{
-  return code >= 0 && code < (int) G_N_ELEMENTS (names) ? names[code] : NULL;
-}
+#include "graph/evaluate.h"
 
 gboolean
 tflite_fail (const TfliteBuilder *builder, const TfliteNode *node,
@@ -62,6 +34,21 @@ TfliteTensor *
 tflite_out (const TfliteBuilder *builder, const TfliteNode *node)
 {
   return &builder->tensors[tflite_vector_i32 (node->outputs, 0)];
+}
+
+TfliteTensor *
+tflite_out_at (
+    const TfliteBuilder *builder, const TfliteNode *node, guint index)
+{
+  return &builder->tensors[tflite_vector_i32 (node->outputs, index)];
+}
+
+gboolean
+tflite_is_bytes (const TfliteTensor *tensor)
+{
+  return tensor &&
+         (tensor->dtype == FORGE_UINT8 || tensor->dtype == FORGE_INT8) &&
+         !tensor->is_widened;
 }
 
 float
@@ -166,21 +153,40 @@ tflite_float_constant (TfliteBuilder *builder, const TfliteNode *node,
   return made;
 }
 
+/* One element of a list that the file holds or that has been computed. */
+static int64_t
+list_element (const TfliteTensor *tensor, ForgeDtype dtype, uint32_t index)
+{
+  const ForgeTensor *made = tensor->value ? tensor->value->constant : NULL;
+  TfliteVector list = { tensor->data.bytes, tensor->data.pos, UINT32_MAX };
+  if (made)
+    return dtype == FORGE_INT64 ? ((const int64_t *) made->data)[index]
+                                : ((const int32_t *) made->data)[index];
+  return dtype == FORGE_INT64 ? tflite_vector_i64 (list, index)
+                              : tflite_vector_i32 (list, index);
+}
+
 gboolean
 tflite_int_constant (const TfliteBuilder *builder, const TfliteNode *node,
     const TfliteTensor *tensor, int64_t values[FORGE_MAX_DIMS * 2],
     int *n_values, GError **error)
 {
-  uint32_t size = tensor && tensor->dtype == FORGE_INT64 ? 8 : 4;
-  uint32_t count = tensor ? tensor->data.count / size : 0;
-  if (!tensor || count < 1 || count > FORGE_MAX_DIMS * 2 ||
-      (tensor->dtype != FORGE_INT32 && tensor->dtype != FORGE_INT64))
+  const ForgeTensor *made =
+      tensor && tensor->value ? tensor->value->constant : NULL;
+  ForgeDtype dtype = made     ? made->dtype
+                     : tensor ? tensor->dtype
+                              : FORGE_DTYPE_UNKNOWN;
+  int64_t count = 0;
+  if (made)
+    count = forge_tensor_get_count (made);
+  else if (tensor)
+    count = tensor->data.count / (dtype == FORGE_INT64 ? 8 : 4);
+  if (count < 1 || count > FORGE_MAX_DIMS * 2 ||
+      (dtype != FORGE_INT32 && dtype != FORGE_INT64))
     return tflite_fail (builder, node, error, FORGE_ERROR_UNSUPPORTED,
         "expected a constant list of at most %d integers", FORGE_MAX_DIMS * 2);
-  TfliteVector list = { tensor->data.bytes, tensor->data.pos, count };
-  for (uint32_t i = 0; i < count; i++)
-    values[i] =
-        size == 8 ? tflite_vector_i64 (list, i) : tflite_vector_i32 (list, i);
+  for (uint32_t i = 0; i < (uint32_t) count; i++)
+    values[i] = list_element (tensor, dtype, i);
   *n_values = (int) count;
   return TRUE;
 }
@@ -230,7 +236,8 @@ tflite_emit (TfliteBuilder *builder, const TfliteNode *node, const char *type,
   made->opset = builder->graph->opset;
   made->nhwc = strcmp (domain, "forge") == 0;
   g_autoptr (GError) cause = NULL;
-  if (op->infer (made, &cause))
+  if (op->infer (made, &cause) &&
+      (!forge_node_is_extents (made) || forge_node_evaluate (made, &cause)))
     return out;
   tflite_fail (builder, node, error, cause->code, "%s", cause->message);
   return NULL;
@@ -258,27 +265,6 @@ tflite_value (TfliteBuilder *builder, const TfliteNode *node,
     tflite_fail (builder, node, error, FORGE_ERROR_UNSUPPORTED,
         "tensor '%s' has no value yet", tensor->name ? tensor->name : "");
   return tensor->value;
-}
-
-ForgeValue *
-tflite_nchw (TfliteBuilder *builder, const TfliteNode *node,
-    TfliteTensor *tensor, GError **error)
-{
-  static const int64_t perm[] = { 0, 3, 1, 2 };
-  ForgeValue *value = tflite_value (builder, node, tensor, error);
-  if (!value || tensor->nchw)
-    return value ? tensor->nchw : NULL;
-  if (value->shape.rank != 4) {
-    tflite_fail (builder, node, error, FORGE_ERROR_SHAPE,
-        "its input has %d dimensions; expected [N, H, W, C]",
-        value->shape.rank);
-    return NULL;
-  }
-  ForgeAttrs *attrs = forge_attrs_new ();
-  forge_attrs_set_ints (attrs, "perm", perm, 4);
-  tensor->nchw =
-      tflite_emit (builder, node, "Transpose", "", attrs, &value, 1, error);
-  return tensor->nchw;
 }
 
 ForgeAttrs *

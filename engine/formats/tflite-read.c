@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "formats/tflite.h"
+#include "graph/pass-util.h"
 
 #define SCHEMA_VERSION 3
 #define MAX_OPERATORS 65536
-#define MAX_SHOWN 16
+#define MAX_CODES 1024
+#define MAX_SHOWN 8 /* places of one kind of operator */
 
 gboolean forge_tflite_probe (const uint8_t *, size_t);
 ForgeGraph *forge_tflite_read (
@@ -133,7 +135,8 @@ read_node (const TfliteBuilder *builder, TfliteTable model, TfliteTable table,
   if (index >= codes.count)
     return fail (builder, error, "an operator without a code");
   node->code = code_of (tflite_vector_table (codes, index));
-  node->name = tflite_operator_name (node->code);
+  const TfliteOperator *op = tflite_find_operator (node->code);
+  node->name = op ? op->name : NULL;
   node->inputs = tflite_vector (table, 1, 4);
   node->outputs = tflite_vector (table, 2, 4);
   node->options = tflite_table (table, 4);
@@ -143,87 +146,139 @@ read_node (const TfliteBuilder *builder, TfliteTable model, TfliteTable table,
   return TRUE;
 }
 
-static gboolean
-is_supported (int code)
+/* "LSTM version 2 (operators 3, 7)"; custom operators by their own name. */
+static void
+append_missing (
+    GString *text, TfliteTable code, TfliteVector nodes, uint32_t code_index)
 {
-  static const int codes[] = { TFLITE_ADD, TFLITE_AVERAGE_POOL_2D,
-    TFLITE_CONCATENATION, TFLITE_CONV_2D, TFLITE_DEPTHWISE_CONV_2D,
-    TFLITE_DEQUANTIZE, TFLITE_FULLY_CONNECTED, TFLITE_LOGISTIC,
-    TFLITE_MAX_POOL_2D, TFLITE_MUL, TFLITE_RELU, TFLITE_RELU_N1_TO_1,
-    TFLITE_RELU6, TFLITE_RESHAPE, TFLITE_SOFTMAX, TFLITE_TANH, TFLITE_PAD,
-    TFLITE_TRANSPOSE, TFLITE_MEAN, TFLITE_SUB, TFLITE_SQUEEZE,
-    TFLITE_STRIDED_SLICE, TFLITE_PADV2, TFLITE_SHAPE, TFLITE_PACK,
-    TFLITE_LEAKY_RELU, TFLITE_QUANTIZE, TFLITE_HARD_SWISH };
-  for (gsize i = 0; i < G_N_ELEMENTS (codes); i++)
-    if (codes[i] == code)
+  const TfliteOperator *op = tflite_find_operator (code_of (code));
+  g_autofree char *custom = tflite_text (code, 1);
+  guint n_uses = 0;
+  if (custom)
+    g_string_append_printf (text, "custom operator '%s'", custom);
+  else if (op)
+    g_string_append (text, op->name);
+  else
+    g_string_append_printf (text, "builtin %d", code_of (code));
+  g_string_append_printf (text, " version %d (", tflite_i32 (code, 2, 1));
+  for (uint32_t i = 0; i < nodes.count; i++) {
+    TfliteTable node = tflite_vector_table (nodes, i);
+    if ((uint32_t) tflite_i32 (node, 0, 0) != code_index)
+      continue;
+    if (n_uses < MAX_SHOWN)
+      g_string_append_printf (
+          text, "%s%u", n_uses ? ", " : "operator ", (guint) i);
+    n_uses++;
+  }
+  if (n_uses > MAX_SHOWN)
+    g_string_append_printf (text, " and %u more", n_uses - MAX_SHOWN);
+  g_string_append (text, n_uses ? ")" : "not used)");
+}
+
+static gboolean
+is_used (TfliteVector nodes, uint32_t code_index)
+{
+  for (uint32_t i = 0; i < nodes.count; i++)
+    if ((uint32_t) tflite_i32 (tflite_vector_table (nodes, i), 0, 0) ==
+        code_index)
       return TRUE;
   return FALSE;
 }
 
-/* One error that names every operator we do not have, each once. */
+/* One error that names every kind of operator that is used and that we do not
+ * have, with its places in the file. */
 static gboolean
-check_operators (
-    const TfliteBuilder *builder, TfliteTable model, GError **error)
+check_operators (const TfliteBuilder *builder, TfliteTable model,
+    TfliteTable subgraph, GError **error)
 {
   TfliteVector codes = tflite_vector (model, 1, 4);
+  TfliteVector nodes = tflite_vector (subgraph, 3, 4);
   g_autoptr (GString) text = g_string_new (NULL);
   guint n_missing = 0;
-  for (uint32_t i = 0; i < codes.count && n_missing < MAX_SHOWN; i++) {
-    TfliteTable table = tflite_vector_table (codes, i);
-    int code = code_of (table);
-    if (is_supported (code))
+  if (nodes.count > MAX_OPERATORS || codes.count > MAX_CODES)
+    return fail (builder, error, "too many operators");
+  for (uint32_t i = 0; i < codes.count; i++) {
+    TfliteTable code = tflite_vector_table (codes, i);
+    if (tflite_is_supported (tflite_find_operator (code_of (code))) ||
+        !is_used (nodes, i))
       continue;
-    const char *name = tflite_operator_name (code);
-    g_autofree char *custom = tflite_text (table, 1);
-    g_autofree char *number = g_strdup_printf ("builtin %d", code);
-    g_string_append_printf (text, "%s%s%s%s", n_missing++ ? ", " : "",
-        name ? name : number, custom ? " " : "", custom ? custom : "");
+    if (n_missing++)
+      g_string_append (text, ", ");
+    append_missing (text, code, nodes, i);
   }
   if (n_missing == 0)
     return TRUE;
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED,
-      "%s: %u operator%s not supported: %s", builder->name, n_missing,
-      n_missing == 1 ? " is" : "s are", text->str);
+      "%s: %u kind%s of operators not supported: %s", builder->name, n_missing,
+      n_missing == 1 ? "" : "s", text->str);
   return FALSE;
+}
+
+static gboolean
+check_outputs (
+    const TfliteBuilder *builder, const TfliteNode *node, GError **error)
+{
+  gboolean several = node->code == TFLITE_SPLIT ||
+                     node->code == TFLITE_SPLIT_V ||
+                     node->code == TFLITE_UNPACK;
+  if (node->outputs.count < 1 || node->inputs.count < 1 ||
+      (node->outputs.count > 1 && !several))
+    return tflite_fail (builder, node, error, FORGE_ERROR_FORMAT,
+        "%u inputs and %u outputs; expected %s", node->inputs.count,
+        node->outputs.count, several ? "some" : "one output");
+  for (guint i = 0; i < node->outputs.count; i++) {
+    const TfliteTensor *out = tflite_out_at (builder, node, i);
+    if (out->value || out->data.count > 0)
+      return tflite_fail (builder, node, error, FORGE_ERROR_FORMAT,
+          "its output already has a value");
+  }
+  return TRUE;
+}
+
+/* Activations of 16 bits, which scales betray. */
+static gboolean
+is_wide (const TfliteTensor *tensor)
+{
+  return tensor && tensor->dtype == FORGE_INT16 && tensor->scales.count > 0;
 }
 
 static gboolean
 build_node (TfliteBuilder *builder, const TfliteNode *node, GError **error)
 {
-  if (node->outputs.count != 1 || node->inputs.count < 1)
-    return tflite_fail (builder, node, error, FORGE_ERROR_FORMAT,
-        "%u inputs and %u outputs; expected one output", node->inputs.count,
-        node->outputs.count);
-  TfliteTensor *out = tflite_out (builder, node);
+  const TfliteOperator *op = tflite_find_operator (node->code);
+  if (!op || !check_outputs (builder, node, error))
+    return op ? FALSE : tflite_build_none (builder, node, error);
   const TfliteTensor *in = tflite_in (builder, node, 0);
-  if (out->value || out->data.count > 0 || out->is_extents)
-    return tflite_fail (builder, node, error, FORGE_ERROR_FORMAT,
-        "its output already has a value");
-  switch (node->code) {
-  case TFLITE_SHAPE:
-  case TFLITE_STRIDED_SLICE:
-  case TFLITE_PACK:
-    if (node->code == TFLITE_STRIDED_SLICE && in && !in->is_extents)
-      return tflite_fail (builder, node, error, FORGE_ERROR_UNSUPPORTED,
-          "supported only to compute the shape of a RESHAPE");
-    out->is_extents = TRUE;
-    return TRUE;
-  case TFLITE_RESHAPE:
-  case TFLITE_SQUEEZE:
-  case TFLITE_TRANSPOSE:
-  case TFLITE_PAD:
-  case TFLITE_PADV2:
-    return tflite_build_shape (builder, node, error);
-  default:
-    break;
-  }
-  gboolean bytes = (out->dtype == FORGE_UINT8 || out->dtype == FORGE_INT8) ||
-                   node->code == TFLITE_DEQUANTIZE;
-  return bytes ? tflite_build_int (builder, node, error)
-               : tflite_build_float (builder, node, error);
+  const TfliteTensor *out = tflite_out (builder, node);
+  if (is_wide (in) || is_wide (out))
+    return tflite_fail (builder, node, error, FORGE_ERROR_UNSUPPORTED,
+        "activations of int16; float32, int8 and uint8 are supported");
+  gboolean bytes = tflite_is_bytes (in) || tflite_is_bytes (out);
+  if (bytes && !builder->portable)
+    return op->on_bytes (builder, node, error);
+  return op->on_floats (builder, node, error);
 }
 
-/* uint8 graph input, and int8 what follows: the byte minus 128. */
+/* The byte of a picture as the file's int8: less 128, unless the metadata has
+ * a normalisation that makes something else of it. */
+static gboolean
+shift_input (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
+{
+  TfliteNode node = { .name = "input" };
+  ForgeValue *bytes = tensor->value;
+  if (!builder->portable) {
+    uint8_t table[256];
+    for (int i = 0; i < 256; i++)
+      table[i] = (uint8_t) (i - 128);
+    tensor->value = tflite_apply_table (
+        builder, &node, FORGE_INT8, table, "shift by 128", bytes, error);
+    return tensor->value != NULL;
+  }
+  /* the same real number, first from uint8, then from int8 */
+  return tflite_shift_portable (builder, &node, tensor, error);
+}
+
+/* uint8 graph input, whatever of the two the file has. */
 static gboolean
 add_input (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
 {
@@ -235,20 +290,7 @@ add_input (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
     return fail (builder, error, "two inputs are the same");
   tensor->value =
       forge_graph_add_input (builder->graph, name, dtype, &tensor->shape);
-  if (!is_signed)
-    return TRUE;
-  ForgeShape shape = forge_shape (1, 256);
-  g_autoptr (ForgeTensor) table = forge_tensor_new (FORGE_INT8, &shape, error);
-  if (!table)
-    return FALSE;
-  for (int i = 0; i < 256; i++)
-    ((int8_t *) table->data)[i] = (int8_t) (i - 128);
-  ForgeValue *inputs[] = { tensor->value,
-    tflite_add_constant (builder, table) };
-  TfliteNode node = { .name = "input" };
-  tensor->value = tflite_emit (
-      builder, &node, "TfliteTable", "forge", NULL, inputs, 2, error);
-  return tensor->value != NULL;
+  return !is_signed || shift_input (builder, tensor, error);
 }
 
 /* Scores are float32, whatever the file keeps them as. */
@@ -257,7 +299,7 @@ add_output (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
 {
   TfliteNode node = { .name = "output" };
   ForgeValue *value = tflite_value (builder, &node, tensor, error);
-  if (value && (value->dtype == FORGE_UINT8 || value->dtype == FORGE_INT8))
+  if (value && tflite_is_bytes (tensor) && tensor->scales.count > 0)
     value = tflite_dequantise (builder, &node, tensor, error);
   if (value)
     forge_graph_add_output (builder->graph, value);
@@ -311,12 +353,15 @@ read_model (TfliteBuilder *builder, TfliteBytes *bytes, GError **error)
     return FALSE;
   }
   TfliteTable subgraph = tflite_vector_table (subgraphs, 0);
-  if (!check_operators (builder, model, error) ||
+  if (!check_operators (builder, model, subgraph, error) ||
       !read_tensors (builder, model, subgraph, error) ||
-      !build_graph (builder, model, subgraph, error))
+      !build_graph (builder, model, subgraph, error) ||
+      !tflite_read_metadata (builder, model, error))
     return FALSE;
   if (bytes->failed)
     return fail (builder, error, "an offset leads out of the file");
+  /* extents that were known without the nodes that compute them */
+  forge_graph_drop_dead (builder->graph);
   return TRUE;
 }
 
@@ -330,6 +375,9 @@ forge_tflite_read (const uint8_t *data, size_t size_bytes,
   /* float16 and int8 grow when they become float32 */
   TfliteBuilder builder = { .graph = graph,
     .name = source->name,
+    .file = data,
+    .file_bytes = size_bytes,
+    .portable = source->portable,
     .max_constant_bytes = size_bytes * 8 + 65536 };
   gboolean ok = read_model (&builder, &bytes, error);
   for (guint i = 0; i < builder.n_tensors; i++)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * TfliteAdd, TfliteSub, TfliteMul (domain forge) on bytes, with broadcasting:
+ * TfliteAdd, TfliteSub, TfliteMul and TflitePrelu (domain forge) on bytes,
+ * with broadcasting:
  *   y = clamp (scale (a' op b', y_factor) + y_zero, min, max)
  * For sums a' = scale ((a - a_zero) 2^20, a_factor), b' likewise; for the
- * product a' = a - a_zero.
- * Source: tensorflow/lite/kernels/internal/reference/integer_ops/add.h, mul.h
- * and reference/sub.h. */
+ * product a' = a - a_zero, and so for TflitePrelu where a' < 0: elsewhere its
+ * result is scale (a', a_factor).
+ * Source: tensorflow/lite/kernels/internal/reference/integer_ops/add.h, mul.h,
+ * reference/sub.h and prelu.h. */
 #include <string.h>
 
 #include "ops/broadcast.h"
@@ -36,18 +38,25 @@ typedef struct {
   ForgeBroadcast bc;
   const uint8_t *a, *b;
   uint8_t *out;
-  gboolean multiply;
+  gboolean multiply, prelu;
   int32_t a_value[256], b_value[256]; /* by the byte's unsigned value */
-  ForgeTfliteFactor factor;
+  ForgeTfliteFactor factor, positive;
   int32_t y_zero, min, max;
 } Job;
+
+static gboolean
+multiplies (const ForgeNode *node)
+{
+  return strcmp (node->op->type, "TfliteMul") == 0 ||
+         strcmp (node->op->type, "TflitePrelu") == 0;
+}
 
 static void
 fill (const ForgeStep *step, guint index, const char *zero_name,
     const char *factor_name, int32_t values[256])
 {
   const ForgeNode *node = step->node;
-  gboolean multiply = strcmp (node->op->type, "TfliteMul") == 0;
+  gboolean multiply = multiplies (node);
   int32_t zero = (int32_t) forge_attrs_int (node->attrs, zero_name, 0);
   ForgeTfliteFactor factor = forge_tflite_attr (node, factor_name);
   for (int i = 0; i < 256; i++) {
@@ -70,8 +79,11 @@ run_rows (void *data, size_t begin, size_t end)
       int32_t a = job->a_value[job->a[a_at + i * (int64_t) job->bc.a_step]];
       int32_t b = job->b_value[job->b[b_at + i * (int64_t) job->bc.b_step]];
       int32_t value = job->multiply ? a * b : a + b;
-      value = forge_tflite_scale (value, job->factor) + job->y_zero;
-      out[i] = (uint8_t) CLAMP (value, job->min, job->max);
+      gboolean positive = job->prelu && a >= 0;
+      int64_t scaled = forge_tflite_scale (
+          positive ? a : value, positive ? job->positive : job->factor);
+      scaled += job->y_zero;
+      out[i] = (uint8_t) CLAMP (scaled, job->min, job->max);
     }
   }
 }
@@ -83,8 +95,10 @@ run (const ForgeStep *step)
   Job job = { .a = step->in[0]->data,
     .b = step->in[1]->data,
     .out = step->out[0]->data,
-    .multiply = strcmp (step->node->op->type, "TfliteMul") == 0,
+    .multiply = multiplies (step->node),
+    .prelu = strcmp (step->node->op->type, "TflitePrelu") == 0,
     .factor = forge_tflite_attr (step->node, "y_factor"),
+    .positive = forge_tflite_attr (step->node, "a_factor"),
     .y_zero = (int32_t) forge_attrs_int (attrs, "y_zero", 0),
     .min = (int32_t) forge_attrs_int (attrs, "min", 0),
     .max = (int32_t) forge_attrs_int (attrs, "max", 0) };
@@ -113,3 +127,4 @@ run (const ForgeStep *step)
 BINARY_OP (TfliteAdd);
 BINARY_OP (TfliteSub);
 BINARY_OP (TfliteMul);
+BINARY_OP (TflitePrelu);

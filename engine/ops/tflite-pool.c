@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * TfliteAveragePool, TfliteMaxPool and TfliteMean over H and W (domain forge)
- * of bytes in NHWC. Averages round half away from zero; padding does not
- * count.
- * Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h,
- * mean.h; reference/reduce.h for uint8. */
+ * TfliteAveragePool and TfliteMaxPool (domain forge) of bytes in NHWC.
+ * Averages round half away from zero; padding does not count.
+ * Source: tensorflow/lite/kernels/internal/reference/integer_ops/pooling.h */
 #include <string.h>
 
 #include "ops/tflite-math.h"
@@ -98,64 +96,15 @@ run_pool (const ForgeStep *step)
       run_pixels, &pool);
 }
 
-static gboolean
-infer_mean (ForgeNode *node, GError **error)
-{
-  if (!check_nhwc (node, error))
-    return FALSE;
-  const ForgeValue *in = forge_node_in (node, 0);
-  const int64_t *d = in->shape.dims;
-  /* the sum of an area of bytes must fit 32 bits */
-  const int64_t most = 1 << 23;
-  if (d[1] < 1 || d[1] > most || d[2] < 1 || d[2] > most || d[1] * d[2] > most)
-    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
-        "a mean of %" G_GINT64_FORMAT " x %" G_GINT64_FORMAT " pixels", d[1],
-        d[2]);
-  gboolean keep = forge_attrs_int (node->attrs, "keepdims", 0) != 0;
-  ForgeShape out = { keep ? 4 : 2, { d[0], d[3] } };
-  if (keep)
-    out = (ForgeShape) { 4, { d[0], 1, 1, d[3] } };
-  return forge_op_set_out (node, 0, in->dtype, &out, error);
-}
-
-static void
-run_mean (const ForgeStep *step)
-{
-  const ForgeTensor *in = step->in[0];
-  const ForgeAttrs *attrs = step->node->attrs;
-  int64_t n_images = in->shape.dims[0], channels = in->shape.dims[3];
-  int32_t area = (int32_t) (in->shape.dims[1] * in->shape.dims[2]);
-  int32_t x_zero = (int32_t) forge_attrs_int (attrs, "x_zero", 0);
-  int32_t offset = (int32_t) forge_attrs_int (attrs, "y_offset", 0), low, high;
-  gboolean divide = forge_attrs_int (attrs, "divide", 0) != 0;
-  ForgeTfliteFactor factor = forge_tflite_attr (step->node, "y_factor");
-  uint8_t *out = step->out[0]->data;
-  forge_quant_range (in->dtype, &low, &high);
-  for (int64_t n = 0; n < n_images; n++)
-    for (int64_t c = 0; c < channels; c++) {
-      uint32_t sum = 0;
-      for (int64_t p = 0; p < area; p++)
-        sum += (uint32_t) (forge_quant_load (in->dtype, in->data,
-                               (n * area + p) * channels + c) -
-                           x_zero);
-      int32_t value = forge_tflite_scale ((int32_t) sum, factor);
-      if (divide)
-        value = divide_rounding (value, area);
-      value = (int32_t) ((uint32_t) value + (uint32_t) offset);
-      out[n * channels + c] = (uint8_t) CLAMP (value, low, high);
-    }
-}
-
-#define POOL_OP(name, infer_func, run_func)        \
+#define POOL_OP(name)                              \
   const ForgeOp forge_op_##name = { .type = #name, \
     .domain = "forge",                             \
     .min_inputs = 1,                               \
     .max_inputs = 1,                               \
     .min_outputs = 1,                              \
     .max_outputs = 1,                              \
-    .infer = infer_func,                           \
-    .run = run_func }
+    .infer = infer_pool,                           \
+    .run = run_pool }
 
-POOL_OP (TfliteAveragePool, infer_pool, run_pool);
-POOL_OP (TfliteMaxPool, infer_pool, run_pool);
-POOL_OP (TfliteMean, infer_mean, run_mean);
+POOL_OP (TfliteAveragePool);
+POOL_OP (TfliteMaxPool);

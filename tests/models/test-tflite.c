@@ -115,10 +115,10 @@ static const struct {
   int code;
   const char *text;
 } refusals[] = {
-  { "unknown operator", "softmax-int8", 25, 111, FORGE_ERROR_UNSUPPORTED,
-      "1 operator is not supported: ELU" },
-  { "operator of another time", "softmax-int8", 25, 126,
-      FORGE_ERROR_UNSUPPORTED, "1 operator is not supported: builtin 126" },
+  { "unknown operator", "softmax-int8", 25, 16, FORGE_ERROR_UNSUPPORTED,
+      "1 kind of operators not supported: LSTM version 1 (operator 0)" },
+  { "operator of another time", "softmax-int8", 25, 127,
+      FORGE_ERROR_UNSUPPORTED, "builtin 127 version 1 (operator 0)" },
   { "operator for other inputs", "softmax-int8", 25, 3, FORGE_ERROR_FORMAT,
       "operator 0 (CONV_2D): " },
 };
