@@ -6,6 +6,8 @@
  * products of scales in float, per-channel ones in double.
  * Source: tensorflow/lite/kernels/kernel_util.cc, reduce.cc, batch_matmul.cc,
  * transpose_conv.cc. */
+#include <string.h>
+
 #include "formats/tflite.h"
 #include "ops/tflite-math.h"
 
@@ -57,13 +59,15 @@ conv_inputs (TfliteBuilder *builder, const TfliteNode *node,
 {
   TfliteTensor *bias = tflite_in (builder, node, input_index (node) ? 3 : 2);
   inputs[1] = tflite_add_constant (builder, weights);
-  inputs[2] = NULL;
-  if (bias) {
-    g_autoptr (ForgeTensor) made = tflite_constant (builder, node, bias, error);
-    if (!made)
-      return FALSE;
-    inputs[2] = tflite_add_constant (builder, made);
-  }
+  ForgeShape shape = { 1, { n_out } };
+  g_autoptr (ForgeTensor) made =
+      bias ? tflite_constant (builder, node, bias, error)
+           : forge_tensor_new (FORGE_INT32, &shape, error);
+  if (!made)
+    return FALSE;
+  if (!bias)
+    memset (made->data, 0, made->size_bytes);
+  inputs[2] = tflite_add_constant (builder, made);
   return add_factors (builder, node, n_out, &inputs[3], &inputs[4], error);
 }
 

@@ -175,28 +175,6 @@ tflite_build_l2_norm (
   return tflite_set_real (builder, node, value, error);
 }
 
-/* The sum is over 2 radius + 1 channels; ONNX divides alpha by their number. */
-gboolean
-tflite_build_lrn (
-    TfliteBuilder *builder, const TfliteNode *node, GError **error)
-{
-  int32_t radius = tflite_i32 (node->options, 0, 0);
-  ForgeValue *in =
-      tflite_nchw (builder, node, tflite_in (builder, node, 0), error);
-  if (!in || radius < 0 || radius > INT16_MAX)
-    return in && tflite_fail (builder, node, error, FORGE_ERROR_FORMAT,
-                     "a radius of %d channels", radius);
-  ForgeAttrs *attrs = forge_attrs_new ();
-  int32_t size = 2 * radius + 1;
-  forge_attrs_set_int (attrs, "size", size);
-  forge_attrs_set_float (attrs, "bias", tflite_f32 (node->options, 1, 0));
-  forge_attrs_set_float (
-      attrs, "alpha", tflite_f32 (node->options, 2, 0) * (float) size);
-  forge_attrs_set_float (attrs, "beta", tflite_f32 (node->options, 3, 0));
-  return tflite_set_nchw (
-      builder, node, emit1 (builder, node, "LRN", attrs, in, error), error);
-}
-
 /* The slopes broadcast against the file's NHWC. */
 gboolean
 tflite_build_prelu (

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * TfliteResize (domain forge): bilinear resizing of bytes in NHWC with the
- * runtime's fixed-point coordinates, 10 bits after the point. Attributes:
- * size [OH, OW], align_corners, half_pixel.
- * Source: tensorflow/lite/kernels/internal/reference/resize_bilinear.h,
- * ResizeBilinearInteger. */
+ * TfliteResize (domain forge): bilinear resizing of bytes in NHWC as the
+ * runtime has it: int8 with fixed-point coordinates, 10 bits after the point,
+ * uint8 in float. Attributes: size [OH, OW], align_corners, half_pixel.
+ * Source: tensorflow/lite/kernels/internal/reference/resize_bilinear.h. */
+#include <math.h>
+
 #include "ops/tflite-math.h"
 
 #define BITS 10
@@ -44,14 +45,15 @@ infer (ForgeNode *node, GError **error)
   return forge_op_set_out (node, 0, in->dtype, &out, error);
 }
 
-/* Where an output element lies between two input elements; weight is that of
- * the second, out of ONE. It may leave 0..ONE at the borders. */
+/* Where an output element lies between two input elements. The weight of the
+ * second, out of ONE or as a fraction, may leave 0..1 at the borders. */
 typedef struct {
   int64_t first, second, weight;
+  float fraction;
 } Place;
 
 static Place
-place_of (int64_t at, int64_t extent, int64_t wanted, gboolean align,
+fixed_place (int64_t at, int64_t extent, int64_t wanted, gboolean align,
     gboolean half_pixel)
 {
   int64_t scale = (ONE * extent + wanted / 2) / wanted;
@@ -66,35 +68,71 @@ place_of (int64_t at, int64_t extent, int64_t wanted, gboolean align,
   return place;
 }
 
+static Place
+float_place (int64_t at, int64_t extent, int64_t wanted, gboolean align,
+    gboolean half_pixel)
+{
+  float scale = (float) extent / (float) wanted;
+  if (align && wanted > 1)
+    scale = (float) (extent - 1) / (float) (wanted - 1);
+  float scaled = (float) at * scale;
+  if (half_pixel)
+    scaled = ((float) at + 0.5f) * scale - 0.5f;
+  int64_t floor = (int64_t) floorf (scaled), ceil = (int64_t) ceilf (scaled);
+  Place place = { .first = MIN (MAX (floor, 0), extent - 1),
+    .second = MAX (MIN (ceil, extent - 1), 0) };
+  place.fraction = scaled - (float) place.first;
+  return place;
+}
+
 typedef struct {
   const ForgeTensor *in;
   ForgeTensor *out;
   gboolean align, half_pixel;
 } Job;
 
+/* @q: first and second row of the first column, then of the second. */
+static int32_t
+blend_fixed (const int32_t q[4], Place y, Place x)
+{
+  int64_t sum = q[0] * (ONE - y.weight) * (ONE - x.weight) +
+                q[1] * y.weight * (ONE - x.weight) +
+                q[2] * (ONE - y.weight) * x.weight + q[3] * y.weight * x.weight;
+  sum += sum > 0 ? ONE * ONE / 2 : -ONE * ONE / 2;
+  return (int32_t) (sum / (ONE * ONE));
+}
+
+static int32_t
+blend_float (const int32_t q[4], Place y, Place x)
+{
+  float dy = y.fraction, dx = x.fraction;
+  float sum = (float) q[0] * (1 - dy) * (1 - dx) +
+              (float) q[1] * dy * (1 - dx) + (float) q[2] * (1 - dy) * dx +
+              (float) q[3] * dy * dx + 0.5f;
+  return (int32_t) sum;
+}
+
 static void
 run_pixel (const Job *job, int64_t n, int64_t oy, int64_t ox)
 {
   const int64_t *in = job->in->shape.dims, *out = job->out->shape.dims;
   ForgeDtype dtype = job->in->dtype;
-  Place y = place_of (oy, in[1], out[1], job->align, job->half_pixel);
-  Place x = place_of (ox, in[2], out[2], job->align, job->half_pixel);
+  gboolean fixed = dtype == FORGE_INT8;
+  Place y = (fixed ? fixed_place : float_place) (
+      oy, in[1], out[1], job->align, job->half_pixel);
+  Place x = (fixed ? fixed_place : float_place) (
+      ox, in[2], out[2], job->align, job->half_pixel);
   int64_t image = n * in[1];
   int64_t at[] = { (image + y.first) * in[2] + x.first,
     (image + y.second) * in[2] + x.first, (image + y.first) * in[2] + x.second,
     (image + y.second) * in[2] + x.second };
-  int64_t weights[] = { (ONE - y.weight) * (ONE - x.weight),
-    y.weight * (ONE - x.weight), (ONE - y.weight) * x.weight,
-    y.weight * x.weight };
   int64_t to = ((n * out[1] + oy) * out[2] + ox) * out[3];
   for (int64_t c = 0; c < out[3]; c++) {
-    int64_t sum = 0;
+    int32_t q[4];
     for (int i = 0; i < 4; i++)
-      sum += weights[i] *
-             forge_quant_load (dtype, job->in->data, at[i] * in[3] + c);
-    sum += sum > 0 ? ONE * ONE / 2 : -ONE * ONE / 2;
-    forge_quant_store (
-        dtype, job->out->data, to + c, (int32_t) (sum / (ONE * ONE)));
+      q[i] = forge_quant_load (dtype, job->in->data, at[i] * in[3] + c);
+    forge_quant_store (dtype, job->out->data, to + c,
+        fixed ? blend_fixed (q, y, x) : blend_float (q, y, x));
   }
 }
 

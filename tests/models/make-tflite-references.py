@@ -7,145 +7,16 @@ tflite-references/NAME-{in,out}.npy, the outputs of all layers one after
 another as float32. The integer results come from a plain
 re-implementation, with Python's unbounded integers and rational numbers, of
 the formulas that TensorFlow Lite publishes (reference/*.h, gemmlowp's
-fixedpoint.h, quantization_util.cc); it shares nothing with the engine. The
-flatbuffers are written by hand from schema.fbs.
+fixedpoint.h, quantization_util.cc); it shares nothing with the engine.
+make-tflite-operators.py asks the runtime itself.
 """
 import math
 import os
-import struct
 
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-CORPUS = os.path.join(HERE, '..', 'fuzz', 'corpus', 'tflite')
-REFERENCES = os.path.join(HERE, 'tflite-references')
-
-# --- flatbuffers -----------------------------------------------------------
-
-FLOAT32, FLOAT16, INT32, UINT8, INT64, INT8 = 0, 1, 2, 3, 4, 9
-
-
-class Table:
-    """Fields: {index: value}; a value is ('<struct format>', number), a
-    Table, a Vector or bytes (a vector of bytes)."""
-
-    def __init__(self, **fields):
-        self.fields = {int(k[1:]): v for k, v in fields.items()
-                       if v is not None}
-
-
-class Vector:
-    def __init__(self, form, values):
-        self.form, self.values = form, list(values)
-
-
-def ints(values):
-    return Vector('<i', values)
-
-
-def write_any(out, value):
-    """Appends a child and returns where it begins."""
-    while len(out) % 8:
-        out += b'\0'
-    if isinstance(value, (bytes, str)):
-        raw = value if isinstance(value, bytes) else value.encode()
-        out += b'\0' * 4
-        at = len(out)
-        out += struct.pack('<I', len(raw)) + raw + b'\0'
-        return at
-    if isinstance(value, Vector):
-        out += b'\0' * 4
-        at = len(out)
-        out += struct.pack('<I', len(value.values))
-        if value.form == 'table':
-            first = len(out)
-            out += b'\0' * 4 * len(value.values)
-            for i, child in enumerate(value.values):
-                to = write_any(out, child)
-                struct.pack_into('<I', out, first + 4 * i, to - first - 4 * i)
-        else:
-            for number in value.values:
-                out += struct.pack(value.form, number)
-        return at
-    return write_table(out, value)
-
-
-def write_table(out, table):
-    n_fields = max(table.fields, default=-1) + 1
-    offsets, body = [0] * n_fields, 4
-    for index in sorted(table.fields):
-        value = table.fields[index]
-        size = struct.calcsize(value[0]) if isinstance(value, tuple) else 4
-        body = (body + size - 1) // size * size
-        offsets[index] = body
-        body += size
-    vtable = len(out)
-    out += struct.pack('<HH', 4 + 2 * n_fields, body)
-    for offset in offsets:
-        out += struct.pack('<H', offset)
-    while len(out) % 8:
-        out += b'\0'
-    at = len(out)
-    out += struct.pack('<i', at - vtable) + b'\0' * (body - 4)
-    for index, value in table.fields.items():
-        place = at + offsets[index]
-        if isinstance(value, tuple):
-            struct.pack_into(value[0], out, place, value[1])
-        else:
-            child = write_any(out, value)
-            struct.pack_into('<I', out, place, child - place)
-    return at
-
-
-class Model:
-    """Tensors and operators in the order in which they are added."""
-
-    def __init__(self):
-        self.buffers = [Table()]
-        self.tensors, self.operators, self.codes = [], [], []
-
-    def tensor(self, name, shape, kind, scale=None, zero=None, data=None,
-               axis=0, signature=None):
-        buffer = 0
-        if data is not None:
-            buffer = len(self.buffers)
-            self.buffers.append(Table(f0=np.ascontiguousarray(data).tobytes()))
-        quantisation = None
-        if scale is not None:
-            scales = np.atleast_1d(np.float32(scale))
-            zeros = np.broadcast_to(np.atleast_1d(zero), scales.shape)
-            quantisation = Table(f2=Vector('<f', scales),
-                                 f3=Vector('<q', zeros.tolist()),
-                                 f6=('<i', axis))
-        self.tensors.append(Table(
-            f0=ints(shape), f1=('<B', kind), f2=('<I', buffer), f3=name,
-            f4=quantisation,
-            f7=ints(signature) if signature is not None else None))
-        return len(self.tensors) - 1
-
-    def operator(self, code, inputs, output, options=None):
-        if code not in self.codes:
-            self.codes.append(code)
-        self.operators.append(Table(
-            f0=('<I', self.codes.index(code)), f1=ints(inputs),
-            f2=ints([output]), f3=('<B', 1), f4=options or Table()))
-
-    def write(self, name, inputs, outputs):
-        # Alternating: the old field alone, or the new one too.
-        codes = [Table(f0=('<b', code)) if i % 2 else
-                 Table(f0=('<b', min(code, 127)), f3=('<i', code))
-                 for i, code in enumerate(self.codes)]
-        graph = Table(f0=Vector('table', self.tensors), f1=ints(inputs),
-                      f2=ints(outputs), f3=Vector('table', self.operators),
-                      f4='main')
-        root = Table(f0=('<I', 3), f1=Vector('table', codes),
-                     f2=Vector('table', [graph]), f3='made for tests',
-                     f4=Vector('table', self.buffers))
-        out = bytearray(struct.pack('<I', 0) + b'TFL3')
-        struct.pack_into('<I', out, 0, write_table(out, root))
-        with open(os.path.join(CORPUS, name + '.tflite'), 'wb') as file:
-            file.write(out)
-
+from tflite_file import (CORPUS, FLOAT16, FLOAT32, INT32, INT8, REFERENCES,
+                         UINT8, Model, Table)
 
 # --- arithmetic ------------------------------------------------------------
 
@@ -346,22 +217,20 @@ def max_pool(x, kernel, stride, same):
 
 
 def mean(x, y_scale, y_zero):
-    """Over height and width; uint8 folds the count into the factor."""
+    """Over height and width; the count goes into the factor, cut off."""
     y_scale = np.float32(y_scale)
     n, height, width, channels = x.values.shape
     y = x.like((n, channels), y_scale, y_zero)
     low, high = LIMITS[x.kind]
     count = height * width
-    ratio = float(x.scale) / float(y_scale)
+    multiplier, shift = factor(float(x.scale) / float(y_scale))
+    more = min(count.bit_length() - 1, 32, 31 + shift)
+    multiplier, shift = (multiplier << more) // count, shift - more
     for i in range(n):
         for c in range(channels):
-            total = int(x.values[i, :, :, c].sum())
-            if x.kind == INT8:
-                value = divide_away(
-                    scale_by(total - count * x.zero, ratio), count) + y_zero
-            else:
-                moved = np.float32(x.zero) * x.scale / y_scale
-                value = scale_by(total, ratio / count) + y_zero - int(moved)
+            total = int(x.values[i, :, :, c].sum()) - count * x.zero
+            value = divide_pot(high_mul(total << max(shift, 0), multiplier),
+                               max(-shift, 0)) + y_zero
             y.values[i, c] = min(max(value, low), high)
     return y
 
