@@ -19,6 +19,12 @@ G_BEGIN_DECLS
  * preprocessing was only assumed is not written: the next reader is to know
  * that nobody said it.
  *
+ * Integer networks of TensorFlow Lite are written as ONNX quantises: weights
+ * and biases keep their integers before a DequantizeLinear, activations pass
+ * a QuantizeLinear. That rounds each result to even where TensorFlow Lite
+ * rounds a fixed-point product away from zero, so every layer may differ by
+ * one step of its scale. For them the file is read again.
+ *
  * Errors: %FORGE_ERROR_UNSUPPORTED listing every node that ONNX has no
  * operator for; those of forge_model_state_preprocess(); %FORGE_ERROR_IO,
  * %FORGE_ERROR_MEMORY (also over 2 GiB, which an ONNX file cannot hold).

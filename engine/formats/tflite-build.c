@@ -267,14 +267,37 @@ tflite_value (TfliteBuilder *builder, const TfliteNode *node,
   return tensor->value;
 }
 
+/* SAME: as many pixels as strides fit, what is missing put in evenly, the odd
+ * one behind. Said in numbers where the extents are known: not every runtime
+ * takes auto_pad together with dilations. */
+static gboolean
+same_pads (const TfliteTensor *in, const int64_t kernel[2],
+    const int64_t strides[2], const int64_t dilations[2], int64_t pads[4])
+{
+  const ForgeShape *shape = in && in->value ? &in->value->shape : NULL;
+  for (int i = 0; i < 2; i++) {
+    int64_t extent = shape && shape->rank == 4 ? shape->dims[1 + i] : -1;
+    if (extent < 1 || extent > INT32_MAX || strides[i] < 1 || kernel[i] < 1 ||
+        kernel[i] > INT16_MAX || dilations[i] < 1)
+      return FALSE;
+    int64_t steps = (extent - 1) / strides[i];
+    int64_t total =
+        steps * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - extent;
+    pads[i] = MAX (total, 0) / 2;
+    pads[2 + i] = MAX (total, 0) - pads[i];
+  }
+  return TRUE;
+}
+
 ForgeAttrs *
-tflite_window (const TfliteNode *node, gboolean depthwise, gboolean pool,
-    int64_t kh, int64_t kw)
+tflite_window (const TfliteBuilder *builder, const TfliteNode *node,
+    gboolean depthwise, gboolean pool, int64_t kh, int64_t kw)
 {
   int dilation = depthwise ? 5 : 4;
-  int64_t kernel[] = { kh, kw }, dilations[] = { 1, 1 };
+  int64_t kernel[] = { kh, kw }, dilations[] = { 1, 1 }, pads[4];
   int64_t strides[] = { tflite_i32 (node->options, 2, 0),
     tflite_i32 (node->options, 1, 0) };
+  gboolean same = tflite_u8 (node->options, 0, 0) == 0;
   ForgeAttrs *attrs = forge_attrs_new ();
   if (!pool) {
     dilations[0] = tflite_i32 (node->options, dilation + 1, 1);
@@ -283,8 +306,11 @@ tflite_window (const TfliteNode *node, gboolean depthwise, gboolean pool,
   }
   forge_attrs_set_ints (attrs, "strides", strides, 2);
   forge_attrs_set_ints (attrs, "kernel_shape", kernel, 2);
-  forge_attrs_set_string (attrs, "auto_pad",
-      tflite_u8 (node->options, 0, 0) == 0 ? "SAME_UPPER" : "VALID");
+  if (same && same_pads (tflite_in (builder, node, 0), kernel, strides,
+                  dilations, pads))
+    forge_attrs_set_ints (attrs, "pads", pads, 4);
+  else
+    forge_attrs_set_string (attrs, "auto_pad", same ? "SAME_UPPER" : "VALID");
   return attrs;
 }
 

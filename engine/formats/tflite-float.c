@@ -76,8 +76,8 @@ hybrid_conv (TfliteBuilder *builder, const TfliteNode *node, GError **error)
   if (!weights)
     return NULL;
   int64_t n_out = weights->shape.dims[depthwise ? 3 : 0];
-  ForgeAttrs *attrs = tflite_window (
-      node, depthwise, FALSE, weights->shape.dims[1], weights->shape.dims[2]);
+  ForgeAttrs *attrs = tflite_window (builder, node, depthwise, FALSE,
+      weights->shape.dims[1], weights->shape.dims[2]);
   forge_attrs_set_int (attrs, "depthwise", depthwise);
   return emit_hybrid (builder, node, in, weights, n_out,
       !depthwise && filter->scales.count != n_out, attrs, error);
@@ -119,7 +119,8 @@ tflite_build_conv (
   if (!inputs[1] || (has_bias && !inputs[2]))
     return FALSE;
   const int64_t *w = inputs[1]->shape.dims;
-  ForgeAttrs *attrs = tflite_window (node, depthwise, FALSE, w[2], w[3]);
+  ForgeAttrs *attrs =
+      tflite_window (builder, node, depthwise, FALSE, w[2], w[3]);
   int64_t in_channels = inputs[0]->shape.dims[1];
   forge_attrs_set_int (attrs, "group",
       depthwise  ? in_channels
@@ -202,7 +203,7 @@ tflite_build_pool (
       tflite_nchw (builder, node, tflite_in (builder, node, 0), error);
   if (!in)
     return FALSE;
-  ForgeAttrs *attrs = tflite_window (node, FALSE, TRUE,
+  ForgeAttrs *attrs = tflite_window (builder, node, FALSE, TRUE,
       tflite_i32 (node->options, 4, 0), tflite_i32 (node->options, 3, 0));
   ForgeValue *value = tflite_emit (builder, node,
       node->code == TFLITE_MAX_POOL_2D ? "MaxPool" : "AveragePool", "", attrs,

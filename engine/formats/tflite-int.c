@@ -120,8 +120,8 @@ tflite_build_int_conv (
   if (!weights || !conv_inputs (builder, node, weights,
                       weights->shape.dims[depthwise ? 3 : 0], inputs, error))
     return FALSE;
-  ForgeAttrs *attrs = tflite_window (
-      node, depthwise, FALSE, weights->shape.dims[1], weights->shape.dims[2]);
+  ForgeAttrs *attrs = tflite_window (builder, node, depthwise, FALSE,
+      weights->shape.dims[1], weights->shape.dims[2]);
   forge_attrs_set_int (attrs, "depthwise", depthwise);
   return tflite_set (builder, node, 0,
       emit_conv (builder, node, "TfliteConv",
@@ -236,7 +236,7 @@ tflite_build_int_pool (
   if (!in ||
       !tflite_need_scale (builder, node, tflite_out (builder, node), error))
     return FALSE;
-  ForgeAttrs *attrs = tflite_window (node, FALSE, TRUE,
+  ForgeAttrs *attrs = tflite_window (builder, node, FALSE, TRUE,
       tflite_i32 (node->options, 4, 0), tflite_i32 (node->options, 3, 0));
   if (tflite_set_output (
           builder, node, tflite_u8 (node->options, 5, 0), attrs, error))

@@ -3,6 +3,8 @@
  * Functions of elements, reductions and normalisations of TensorFlow Lite on
  * float32, and on the integers that ONNX's operators take too.
  * Source: tensorflow/lite/schema/schema.fbs; the kernels' documentation. */
+#include <math.h>
+
 #include "formats/tflite.h"
 
 /* (in) -> @type -> value. Takes @attrs. */
@@ -186,6 +188,33 @@ tflite_build_prelu (
       error);
 }
 
+/* Half of x (1 + f (x)), f the error function or a tanh near it: for files
+ * of an opset that has no Gelu. */
+static ForgeValue *
+emit_gelu (TfliteBuilder *builder, const TfliteNode *node, ForgeValue *x,
+    gboolean approximate, GError **error)
+{
+  const char *type = approximate ? "Tanh" : "Erf";
+  ForgeValue *inner = x;
+  double factor = M_SQRT1_2;
+  if (approximate) {
+    factor = M_2_SQRTPI * M_SQRT1_2;
+    inner = emit2 (builder, node, "Mul", x, x, error);
+    inner = emit2 (builder, node, "Mul", inner, x, error);
+    inner = emit2 (
+        builder, node, "Mul", inner, tflite_scalar (builder, 0.044715f), error);
+    inner = emit2 (builder, node, "Add", inner, x, error);
+  }
+  inner = emit2 (builder, node, "Mul", inner,
+      tflite_scalar (builder, (float) factor), error);
+  inner = emit1 (builder, node, type, NULL, inner, error);
+  inner =
+      emit2 (builder, node, "Add", inner, tflite_scalar (builder, 1), error);
+  inner = emit2 (builder, node, "Mul", inner, x, error);
+  return emit2 (
+      builder, node, "Mul", inner, tflite_scalar (builder, 0.5f), error);
+}
+
 static ForgeValue *
 emit_unary (TfliteBuilder *builder, const TfliteNode *node, ForgeValue *in,
     GError **error)
@@ -203,15 +232,18 @@ emit_unary (TfliteBuilder *builder, const TfliteNode *node, ForgeValue *in,
     { TFLITE_SIGN, "Sign" } };
   ForgeAttrs *attrs = NULL;
   guint row = 0;
+  gboolean approximate = tflite_u8 (node->options, 0, 0) != 0;
   while (row + 1 < G_N_ELEMENTS (rows) && rows[row].code != node->code)
     row++;
+  if (node->code == TFLITE_GELU && builder->portable)
+    return emit_gelu (builder, node, in, approximate, error);
   if (node->code == TFLITE_LEAKY_RELU) {
     attrs = forge_attrs_new ();
     forge_attrs_set_float (attrs, "alpha", tflite_f32 (node->options, 0, 0));
   } else if (node->code == TFLITE_GELU) {
     attrs = forge_attrs_new ();
-    forge_attrs_set_string (attrs, "approximate",
-        tflite_u8 (node->options, 0, 0) ? "tanh" : "none");
+    forge_attrs_set_string (
+        attrs, "approximate", approximate ? "tanh" : "none");
   }
   in = emit1 (builder, node, rows[row].type, attrs, in, error);
   return node->code == TFLITE_RSQRT

@@ -220,16 +220,18 @@ tflite_build_shape (
   return tflite_set (builder, node, 0, value);
 }
 
-/* TensorFlow Lite has the pixels of a block before the channels, as ONNX. */
+/* TensorFlow Lite has the pixels of a block before the channels, as ONNX,
+ * whose runtimes know it of floats. */
 gboolean
 tflite_build_space_depth (
     TfliteBuilder *builder, const TfliteNode *node, GError **error)
 {
   static const int64_t to_nchw[] = { 0, 3, 1, 2 }, to_nhwc[] = { 0, 2, 3, 1 };
   gboolean to_depth = node->code == TFLITE_SPACE_TO_DEPTH;
-  ForgeValue *value = input (builder, node, error);
-  if (!value)
-    return FALSE;
+  TfliteTensor *in = tflite_in (builder, node, 0);
+  ForgeValue *value = builder->portable
+                          ? tflite_real (builder, node, in, error)
+                          : tflite_value (builder, node, in, error);
   value = transpose (builder, node, value, to_nchw, 4, error);
   ForgeAttrs *attrs = forge_attrs_new ();
   forge_attrs_set_int (attrs, "blocksize", tflite_i32 (node->options, 0, 0));
@@ -239,8 +241,9 @@ tflite_build_space_depth (
   }
   value = tflite_emit (builder, node,
       to_depth ? "SpaceToDepth" : "DepthToSpace", "", attrs, &value, 1, error);
-  return tflite_set (
-      builder, node, 0, transpose (builder, node, value, to_nhwc, 4, error));
+  value = transpose (builder, node, value, to_nhwc, 4, error);
+  return builder->portable ? tflite_set_real (builder, node, value, error)
+                           : tflite_set (builder, node, 0, value);
 }
 
 /* block [2] and pads or crops [2, 2]. */

@@ -190,9 +190,9 @@ ForgeValue *tflite_add_constant (TfliteBuilder *builder, ForgeTensor *tensor);
 ForgeValue *tflite_scalar (TfliteBuilder *builder, float value);
 ForgeValue *tflite_ints (
     TfliteBuilder *builder, const int64_t *values, guint n_values);
-/* strides, dilations, auto_pad and kernel_shape of a window. */
-ForgeAttrs *tflite_window (const TfliteNode *node, gboolean depthwise,
-    gboolean pool, int64_t kh, int64_t kw);
+/* strides, dilations, padding and kernel_shape of a window over input 0. */
+ForgeAttrs *tflite_window (const TfliteBuilder *builder, const TfliteNode *node,
+    gboolean depthwise, gboolean pool, int64_t kh, int64_t kw);
 /* out[permuted index] = in[index], any type. */
 ForgeTensor *tflite_permute (
     const ForgeTensor *in, const int perm[4], GError **error);

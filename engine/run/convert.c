@@ -2,7 +2,9 @@
  *
  * A model as an ONNX file: its graph before any pass, with what travels with
  * it. Operators of the domain "forge" are this engine's own (exact integer
- * arithmetic of other runtimes) and have no equal in ONNX. */
+ * arithmetic of other runtimes) and have no equal in ONNX: a model that has
+ * some is read again in the portable form, which computes in float32 between
+ * a DequantizeLinear and a QuantizeLinear and rounds as ONNX does. */
 #include "forge/convert.h"
 
 #include <string.h>
@@ -27,12 +29,18 @@ static const struct {
 #define OPSET_OF_AXES_INPUTS 18
 
 static gboolean
+is_our_own (const ForgeNode *node)
+{
+  return strcmp (node->op->domain, "forge") == 0;
+}
+
+static gboolean
 check_domains (const ForgeGraph *graph, const char *name, GError **error)
 {
   GString *text = g_string_new (NULL);
   for (guint i = 0; i < graph->nodes->len; i++) {
     const ForgeNode *node = graph->nodes->pdata[i];
-    if (strcmp (node->op->domain, "forge") == 0)
+    if (is_our_own (node))
       g_string_append_printf (text, "%s'%s' (%s)", text->len ? ", " : "",
           node->name, node->op->type);
   }
@@ -95,14 +103,42 @@ make_names_unique (ForgeGraph *graph)
   }
 }
 
+/* The graph to write: the model's, or the file's in ONNX's operators alone.
+ * (transfer full) */
+static ForgeGraph *
+portable_graph (const ForgeModel *model, GError **error)
+{
+  const ForgeGraph *graph = forge_model_get_graph (model);
+  const char *path = forge_model_get_path (model);
+  gboolean own = FALSE;
+  for (guint i = 0; i < graph->nodes->len && !own; i++)
+    own = is_our_own (graph->nodes->pdata[i]) ||
+          strcmp (((const ForgeNode *) graph->nodes->pdata[i])->op->type,
+              "Gelu") == 0;
+  if (!own || !g_file_test (path, G_FILE_TEST_EXISTS))
+    return forge_graph_copy (graph);
+  g_autoptr (ForgeGraph) again = forge_format_read_portable (path, error);
+  if (!again)
+    return NULL;
+  const ForgeValue *a = graph->inputs->pdata[0], *b = again->inputs->pdata[0];
+  if (again->inputs->len == graph->inputs->len &&
+      again->outputs->len == graph->outputs->len &&
+      forge_shape_equal (&a->shape, &b->shape) && a->dtype == b->dtype)
+    return g_steal_pointer (&again);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+      "%s: the file is another model by now", path);
+  return NULL;
+}
+
 gboolean
 forge_model_save_onnx (const ForgeModel *model,
     const ForgeStatedPreprocess *stated, const char *path, GError **error)
 {
   g_return_val_if_fail (model && path, FALSE);
   const char *name = forge_model_get_path (model);
-  g_autoptr (ForgeGraph) graph =
-      forge_graph_copy (forge_model_get_graph (model));
+  g_autoptr (ForgeGraph) graph = portable_graph (model, error);
+  if (!graph)
+    return FALSE;
   ForgeModelInfo info = {
     .name = (char *) forge_model_get_name (model),
     .version = (char *) forge_model_get_version (model),
