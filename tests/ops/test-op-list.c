@@ -20,29 +20,70 @@ every_operator_is_found_by_its_name (void)
 }
 
 static gboolean
+is_letter (char c)
+{
+  return g_ascii_isalnum (c) || c == '_';
+}
+
+static gboolean
 is_word (const char *text, const char *word)
 {
   gsize length = strlen (word);
   for (const char *at = text; (at = strstr (at, word)); at++)
-    if (!g_ascii_isalnum (at[-1]) && !g_ascii_isalnum (at[length]))
+    if (!is_letter (at[-1]) && !is_letter (at[length]))
       return TRUE;
   return FALSE;
 }
 
-static void
-every_operator_is_in_the_readme (void)
+/* The rest of engine/README.md from a heading to the next one. */
+static char *
+readme_section (const char *heading)
 {
   g_autofree char *path = g_build_filename (
       g_getenv ("FORGE_SOURCE_ROOT"), "engine", "README.md", NULL);
   g_autofree char *text = NULL;
   g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  const char *table = strstr (text, "## ONNX operators");
-  g_assert_nonnull (table);
+  const char *start = strstr (text, heading);
+  g_assert_nonnull (start);
+  const char *end = strstr (start + 1, "\n## ");
+  return g_strndup (start, end ? (gsize) (end - start) : strlen (start));
+}
+
+static void
+every_operator_is_in_the_readme (void)
+{
+  g_autofree char *table = readme_section ("## ONNX operators");
   for (const ForgeOp *const *op = forge_op_list (); *op; op++) {
     gboolean is_onnx =
         (*op)->domain[0] == 0 || strcmp ((*op)->domain, "com.microsoft") == 0;
     g_test_message ("%s of '%s'", (*op)->type, (*op)->domain);
     g_assert_true (!is_onnx || is_word (table, (*op)->type));
+  }
+}
+
+/* TensorFlow Lite's, by the lines of its own list: `on_bytes` says how. */
+static const struct {
+  const char *name, *on_floats, *on_bytes;
+} tflite_rows[] = {
+#define OP(code, name, on_floats, on_bytes) { #name, #on_floats, #on_bytes },
+#include "formats/tflite-ops.def"
+#undef OP
+};
+
+static void
+every_tflite_operator_is_in_the_readme (void)
+{
+  g_autofree char *all = readme_section ("## TensorFlow Lite operators");
+  const char *near_row = strstr (all, "| Within one step on bytes |");
+  g_assert_nonnull (near_row);
+  for (gsize i = 0; i < G_N_ELEMENTS (tflite_rows); i++) {
+    const char *name = tflite_rows[i].name;
+    gboolean supported = strcmp (tflite_rows[i].on_floats, "none") != 0;
+    gboolean is_near = strcmp (tflite_rows[i].on_bytes, "real") == 0;
+    g_test_message (
+        "%s: %s, %s", name, tflite_rows[i].on_floats, tflite_rows[i].on_bytes);
+    g_assert_cmpint (is_word (all, name), ==, supported);
+    g_assert_cmpint (is_word (near_row, name), ==, is_near);
   }
 }
 
@@ -95,6 +136,8 @@ main (int argc, char **argv)
       every_operator_is_found_by_its_name);
   g_test_add_func (
       "/ops/every_operator_is_in_the_readme", every_operator_is_in_the_readme);
+  g_test_add_func ("/ops/every_tflite_operator_is_in_the_readme",
+      every_tflite_operator_is_in_the_readme);
   g_test_add_func ("/ops/attributes_keep_their_values_through_a_copy",
       attributes_keep_their_values_through_a_copy);
   return g_test_run ();
