@@ -319,10 +319,14 @@ ForgePort forge_model_get_output (const ForgeModel *model, guint index);
  * @name: of the node
  * @type: its operator
  * @output_shape: for batch 1
- * @n_parameters: float weights and biases of the node itself
+ * @n_parameters: weights and biases of the node itself, float or integer
  * @n_flops: for batch 1; a multiply-add is two
  * @weight_bytes: of all constants that the node reads
  * @output_bytes: of its first output for batch 1; 0 where the shape is open
+ * @output_dtype: its element type
+ * @output_scale: what one step of a quantised output is worth; 0 where the
+ *   node does not say
+ * @output_zero: the stored number that stands for 0 there
  * @sources: (array length=n_sources): what it reads: rows, and -1 - i for
  *   input i of the network
  * @n_sources: how many
@@ -339,6 +343,9 @@ typedef struct {
   int64_t n_flops;
   int64_t weight_bytes;
   int64_t output_bytes;
+  ForgeDtype output_dtype;
+  float output_scale;
+  int output_zero;
   int *sources;
   guint n_sources;
 } ForgeLayerInfo;

@@ -34,6 +34,16 @@ input (
   return tflite_real (builder, node, tflite_in (builder, node, index), error);
 }
 
+/* The first two inputs; FALSE with one error. */
+static gboolean
+read_pair (TfliteBuilder *builder, const TfliteNode *node, ForgeValue *pair[2],
+    GError **error)
+{
+  pair[0] = input (builder, node, 0, error);
+  pair[1] = pair[0] ? input (builder, node, 1, error) : NULL;
+  return pair[1] != NULL;
+}
+
 gboolean
 tflite_build_binary (
     TfliteBuilder *builder, const TfliteNode *node, GError **error)
@@ -55,8 +65,11 @@ tflite_build_binary (
   guint row = 0;
   while (row + 1 < G_N_ELEMENTS (rows) && rows[row].code != node->code)
     row++;
-  ForgeValue *value = emit2 (builder, node, rows[row].type,
-      input (builder, node, 0, error), input (builder, node, 1, error), error);
+  ForgeValue *pair[2];
+  if (!read_pair (builder, node, pair, error))
+    return FALSE;
+  ForgeValue *value =
+      emit2 (builder, node, rows[row].type, pair[0], pair[1], error);
   if (node->code == TFLITE_SQUARED_DIFFERENCE)
     value = emit2 (builder, node, "Mul", value, value, error);
   if (rows[row].activates)
@@ -182,10 +195,10 @@ gboolean
 tflite_build_prelu (
     TfliteBuilder *builder, const TfliteNode *node, GError **error)
 {
-  return tflite_set_real (builder, node,
-      emit2 (builder, node, "PRelu", input (builder, node, 0, error),
-          input (builder, node, 1, error), error),
-      error);
+  ForgeValue *pair[2];
+  return read_pair (builder, node, pair, error) &&
+         tflite_set_real (builder, node,
+             emit2 (builder, node, "PRelu", pair[0], pair[1], error), error);
 }
 
 /* Half of x (1 + f (x)), f the error function or a tanh near it: for files

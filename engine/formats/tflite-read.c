@@ -278,6 +278,21 @@ shift_input (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
   return tflite_shift_portable (builder, &node, tensor, error);
 }
 
+/* What the file says of an input or output of bytes, for people. */
+static void
+keep_quantisation (
+    TfliteBuilder *builder, const TfliteTensor *tensor, const char *what)
+{
+  char scale[G_ASCII_DTOSTR_BUF_SIZE];
+  if (!tflite_is_bytes (tensor) || tensor->scales.count == 0)
+    return;
+  g_ascii_formatd (scale, sizeof scale, "%.6g", (double) tflite_scale (tensor));
+  g_hash_table_replace (builder->graph->metadata,
+      g_strdup_printf ("tflite.%s", what),
+      g_strdup_printf ("%s, scale %s, zero point %d",
+          forge_dtype_name (tensor->dtype), scale, tflite_zero (tensor)));
+}
+
 /* uint8 graph input, whatever of the two the file has. */
 static gboolean
 add_input (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
@@ -290,6 +305,7 @@ add_input (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
     return fail (builder, error, "two inputs are the same");
   tensor->value =
       forge_graph_add_input (builder->graph, name, dtype, &tensor->shape);
+  keep_quantisation (builder, tensor, "input");
   return !is_signed || shift_input (builder, tensor, error);
 }
 
@@ -301,6 +317,9 @@ add_output (TfliteBuilder *builder, TfliteTensor *tensor, GError **error)
   ForgeValue *value = tflite_value (builder, &node, tensor, error);
   if (value && tflite_is_bytes (tensor) && tensor->scales.count > 0)
     value = tflite_dequantise (builder, &node, tensor, error);
+  keep_quantisation (builder, tensor, "output");
+  if (value && value->producer)
+    forge_graph_rename (builder->graph, value, tensor->name);
   if (value)
     forge_graph_add_output (builder->graph, value);
   return value != NULL;

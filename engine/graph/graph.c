@@ -84,6 +84,18 @@ forge_graph_value (ForgeGraph *graph, const char *name)
   return value;
 }
 
+gboolean
+forge_graph_rename (ForgeGraph *graph, ForgeValue *value, const char *name)
+{
+  if (!name || !*name || forge_graph_find (graph, name))
+    return FALSE;
+  g_hash_table_remove (graph->by_name, value->name);
+  g_free (value->name);
+  value->name = g_strdup (name);
+  g_hash_table_insert (graph->by_name, value->name, value);
+  return TRUE;
+}
+
 ForgeValue *
 forge_graph_add_input (ForgeGraph *graph, const char *name, ForgeDtype dtype,
     const ForgeShape *shape)

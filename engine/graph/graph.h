@@ -27,6 +27,9 @@ ForgeGraph *forge_graph_copy (const ForgeGraph *graph);
 ForgeValue *forge_graph_find (const ForgeGraph *graph, const char *name);
 /* The named value, made when absent. An empty or NULL name gets a fresh one. */
 ForgeValue *forge_graph_value (ForgeGraph *graph, const char *name);
+/* FALSE, and nothing happens, where the name is empty or taken. */
+gboolean forge_graph_rename (
+    ForgeGraph *graph, ForgeValue *value, const char *name);
 ForgeValue *forge_graph_add_input (ForgeGraph *graph, const char *name,
     ForgeDtype dtype, const ForgeShape *shape);
 /* Takes a reference to @tensor. */

@@ -5,12 +5,80 @@
 #include "run/executor.h"
 #include "run/model.h"
 
+/* Where quantised operators have their weights and biases, and the scale and
+ * zero point of what they write; -1 where they have none. */
+static const struct {
+  const char *type;
+  int weights, bias, scale, zero;
+} quantised[] = {
+  { "TfliteConv", 1, 2, -1, -1 },
+  { "TfliteConvTranspose", 1, 2, -1, -1 },
+  { "TfliteHybrid", 1, 3, -1, -1 },
+  { "QLinearConv", 3, 8, 6, 7 },
+  { "QLinearMatMul", 3, -1, 6, 7 },
+  { "QGemm", 3, 6, 7, 8 },
+  { "ConvInteger", 1, -1, -1, -1 },
+  { "MatMulInteger", 1, -1, -1, -1 },
+  { "QLinearAdd", -1, -1, 6, 7 },
+  { "QLinearMul", -1, -1, 6, 7 },
+  { "QLinearGlobalAveragePool", -1, -1, 3, 4 },
+  { "QuantizeLinear", -1, -1, 1, 2 },
+  /* of constants: weights that are stored as integers */
+  { "DequantizeLinear", 0, -1, -1, -1 },
+};
+
+static int
+find_quantised (const ForgeNode *node)
+{
+  for (int i = 0; i < (int) G_N_ELEMENTS (quantised); i++)
+    if (g_str_equal (quantised[i].type, node->op->type))
+      return i;
+  return -1;
+}
+
+static gboolean
+is_integer_weight (const ForgeNode *node, guint index)
+{
+  int row = find_quantised (node);
+  const ForgeValue *in = forge_node_in (node, index);
+  return row >= 0 && in && in->constant && !in->folded &&
+         ((int) index == quantised[row].weights ||
+             (int) index == quantised[row].bias);
+}
+
+/* Scale and zero point of the first output, where the node names one pair. */
+static void
+fill_quantisation (const ForgeNode *node, ForgeLayerInfo *row)
+{
+  int kind = find_quantised (node);
+  row->output_scale = forge_attrs_float (node->attrs, "y_scale", 0);
+  row->output_zero = (int) forge_attrs_int (node->attrs, "y_zero", 0);
+  if (g_str_equal (node->op->type, "TfliteQuantize")) {
+    row->output_scale = forge_attrs_float (node->attrs, "scale", 0);
+    row->output_zero = (int) forge_attrs_int (node->attrs, "zero", 0);
+  }
+  if (kind < 0 || quantised[kind].scale < 0)
+    return;
+  const ForgeValue *scale = forge_node_in (node, (guint) quantised[kind].scale);
+  const ForgeValue *zero = forge_node_in (node, (guint) quantised[kind].zero);
+  if (!scale || !scale->constant || scale->dtype != FORGE_FLOAT32 ||
+      forge_shape_count (&scale->shape) != 1)
+    return;
+  row->output_scale = *(const float *) scale->constant->data;
+  if (zero && zero->constant && forge_shape_count (&zero->shape) == 1)
+    row->output_zero =
+        zero->dtype == FORGE_UINT8  ? *(const uint8_t *) zero->constant->data
+        : zero->dtype == FORGE_INT8 ? *(const int8_t *) zero->constant->data
+                                    : 0;
+}
+
 /* Elements of input @index when it is trained (or measured in training); a
  * single number is a rescale, not a layer. */
 static int64_t
 count_input (const ForgeNode *node, guint index)
 {
-  if (forge_node_input_role (node, index) == FORGE_ROLE_NONE)
+  if (forge_node_input_role (node, index) == FORGE_ROLE_NONE &&
+      !is_integer_weight (node, index))
     return 0;
   int64_t count = forge_shape_count (&forge_node_in (node, index)->shape);
   return count > 1 ? count : 0;
@@ -53,7 +121,9 @@ fill_row (const ForgeNode *node, ForgeLayerInfo *row)
   if (out) {
     row->output_shape = out->shape;
     row->output_bytes = count_bytes (out);
+    row->output_dtype = out->dtype;
   }
+  fill_quantisation (node, row);
   for (guint i = 0; i < node->inputs->len; i++)
     row->n_parameters += count_input (node, i);
   if (node->op->flops && forge_shape_count (&row->output_shape) >= 0)

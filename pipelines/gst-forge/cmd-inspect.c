@@ -75,10 +75,23 @@ print_header (FILE *out, const ForgeModel *model)
 
 static void
 print_row (FILE *out, int name_width, const char *name, int type_width,
-    const char *type, const char *const cells[5])
+    const char *type, const char *const cells[6])
 {
-  fprintf (out, "%-*s  %-*s  %-20s %12s %16s %13s %13s\n", name_width, name,
-      type_width, type, cells[0], cells[1], cells[2], cells[3], cells[4]);
+  fprintf (out, "%-*s  %-*s  %-20s %-26s %12s %16s %13s %13s\n", name_width,
+      name, type_width, type, cells[0], cells[1], cells[2], cells[3], cells[4],
+      cells[5]);
+}
+
+/* "float32"; "int8 0.0235, zero -4" where a scale is known. */
+static char *
+describe_elements (const ForgeLayerInfo *layer)
+{
+  char scale[G_ASCII_DTOSTR_BUF_SIZE];
+  const char *name = forge_dtype_name (layer->output_dtype);
+  if (!(layer->output_scale > 0))
+    return g_strdup (name);
+  g_ascii_formatd (scale, sizeof scale, "%.5g", (double) layer->output_scale);
+  return g_strdup_printf ("%s %s, zero %d", name, scale, layer->output_zero);
 }
 
 static void
@@ -95,16 +108,18 @@ print_layers (FILE *out, const ForgeModel *model, const ForgeLayerInfo *layers,
     output_bytes += layers[i].output_bytes;
   }
   print_row (out, name_width, "Layer", type_width, "Type",
-      (const char *[]) { "Output shape", "Parameters", "FLOPs", "Weight bytes",
-          "Output bytes" });
+      (const char *[]) { "Output shape", "Elements", "Parameters", "FLOPs",
+          "Weight bytes", "Output bytes" });
   for (gsize i = 0; i < n_layers; i++) {
     g_autofree char *shape = forge_shape_to_string (&layers[i].output_shape);
+    g_autofree char *elements = describe_elements (&layers[i]);
     g_autofree char *parameters = output_thousands (layers[i].n_parameters);
     g_autofree char *flops = output_thousands (layers[i].n_flops);
     g_autofree char *weights = output_thousands (layers[i].weight_bytes);
     g_autofree char *output = output_thousands (layers[i].output_bytes);
     print_row (out, name_width, layers[i].name, type_width, layers[i].type,
-        (const char *[]) { shape, parameters, flops, weights, output });
+        (const char *[]) {
+            shape, elements, parameters, flops, weights, output });
   }
   g_autofree char *parameters =
       output_thousands (forge_model_count_parameters (model));
@@ -112,7 +127,7 @@ print_layers (FILE *out, const ForgeModel *model, const ForgeLayerInfo *layers,
   g_autofree char *weights = output_thousands (weight_bytes);
   g_autofree char *output = output_thousands (output_bytes);
   print_row (out, name_width, "Total", type_width, "",
-      (const char *[]) { "", parameters, flops, weights, output });
+      (const char *[]) { "", "", parameters, flops, weights, output });
   fprintf (out, "\n%s parameters, %s floating-point operations an image\n",
       parameters, flops);
 }
@@ -197,6 +212,13 @@ add_layers (JsonBuilder *builder, const ForgeLayerInfo *layers, gsize n_layers)
     output_add_string (builder, "name", layers[i].name);
     output_add_string (builder, "type", layers[i].type);
     output_add_shape (builder, "output_shape", &layers[i].output_shape);
+    output_add_string (
+        builder, "output_dtype", forge_dtype_name (layers[i].output_dtype));
+    if (layers[i].output_scale > 0) {
+      json_builder_set_member_name (builder, "output_scale");
+      json_builder_add_double_value (builder, layers[i].output_scale);
+      output_add_int (builder, "output_zero_point", layers[i].output_zero);
+    }
     output_add_int (builder, "n_parameters", layers[i].n_parameters);
     output_add_int (builder, "n_flops", layers[i].n_flops);
     output_add_int (builder, "weight_bytes", layers[i].weight_bytes);

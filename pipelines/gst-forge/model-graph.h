@@ -9,8 +9,8 @@
 /* (transfer full): a digraph in the DOT language. */
 char *model_graph_to_dot (
     const ForgeModel *model, const ForgeLayerInfo *layers, gsize n_layers);
-/* One box a layer, top down in running order; what skips layers bends out to
- * the right. */
+/* One box a layer, top down in running order; what skips layers runs in lanes
+ * to the right. Nodes of constants alone are left out. */
 gboolean model_graph_write_svg (const ForgeModel *model,
     const ForgeLayerInfo *layers, gsize n_layers, const char *path,
     GError **error);
