@@ -5,7 +5,7 @@
 #include "formats/tflite.h"
 
 static const TfliteOperator operators[] = {
-#define OP(code, name, on_floats, on_bytes) \
+#define OP(code, name, on_floats, on_bytes, file) \
   { code, #name, tflite_build_##on_floats, tflite_build_##on_bytes },
 #include "formats/tflite-ops.def"
 #undef OP

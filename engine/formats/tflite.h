@@ -46,7 +46,7 @@ char *tflite_text (TfliteTable table, int field);
 
 /* BuiltinOperator codes. */
 enum {
-#define OP(code, name, on_floats, on_bytes) TFLITE_##name = code,
+#define OP(code, name, on_floats, on_bytes, file) TFLITE_##name = code,
 #include "formats/tflite-ops.def"
 #undef OP
 };
@@ -109,7 +109,7 @@ typedef struct {
 const TfliteOperator *tflite_find_operator (int code);
 gboolean tflite_is_supported (const TfliteOperator *op);
 
-#define OP(code, name, on_floats, on_bytes)                            \
+#define OP(code, name, on_floats, on_bytes, file)                      \
   gboolean tflite_build_##on_floats (                                  \
       TfliteBuilder *builder, const TfliteNode *node, GError **error); \
   gboolean tflite_build_##on_bytes (                                   \

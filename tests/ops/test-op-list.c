@@ -65,7 +65,8 @@ every_operator_is_in_the_readme (void)
 static const struct {
   const char *name, *on_floats, *on_bytes;
 } tflite_rows[] = {
-#define OP(code, name, on_floats, on_bytes) { #name, #on_floats, #on_bytes },
+#define OP(code, name, on_floats, on_bytes, file) \
+  { #name, #on_floats, #on_bytes },
 #include "formats/tflite-ops.def"
 #undef OP
 };
