@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Any bytes as a TensorFlow Lite file: every offset, vector and tensor of the
- * flatbuffer, the operators built from them, and what is read of the input. */
+ * flatbuffer, the operators built from them, both as they are and in the
+ * portable form, the metadata, and a run of what is small enough. */
 #include <glib.h>
 #include <string.h>
 
 #include "formats/format.h"
+#include "fuzz-run.h"
 #include "fuzz.h"
 
 int
@@ -20,7 +22,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size_bytes)
   g_autoptr (ForgeGraph) graph =
       forge_format_read_bytes (bytes, size_bytes, &source, &error);
   g_assert_true (!graph == !!error);
-  if (graph)
-    forge_model_info_free (forge_model_info_read (graph, NULL, NULL));
+  if (!graph)
+    return 0;
+  forge_model_info_free (forge_model_info_read (graph, NULL, NULL));
+  source.portable = TRUE;
+  g_autoptr (ForgeGraph) portable =
+      forge_format_read_bytes (bytes, size_bytes, &source, &error);
+  g_assert_true (!portable == !!error);
+  fuzz_run_model (bytes, size_bytes);
   return 0;
 }
