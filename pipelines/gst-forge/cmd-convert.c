@@ -18,11 +18,15 @@ convert (const char *in, const char *out, const PreprocessOptions *options)
     return COMMAND_FAILED;
   if (!forge_model_save_onnx (model, &stated, out, &error))
     return command_error ("%s", error->message);
+  /* integer networks have other nodes there than here */
+  g_autoptr (ForgeModel) written = forge_model_load (out, &error);
+  if (!written)
+    return command_error ("%s", error->message);
   gsize n_layers = 0;
-  ForgeLayerInfo *layers = forge_model_summarise (model, &n_layers);
+  ForgeLayerInfo *layers = forge_model_summarise (written, &n_layers);
   forge_layer_info_free (layers, n_layers);
   g_autofree char *parameters =
-      output_thousands (forge_model_count_parameters (model));
+      output_thousands (forge_model_count_parameters (written));
   g_print ("%s: %" G_GSIZE_FORMAT " nodes, %s parameters, %u classes %s\n", out,
       n_layers, parameters, forge_model_get_n_classes (model),
       *forge_model_get_labels (model) ? "with labels" : "without labels");
@@ -42,7 +46,9 @@ cmd_convert (int argc, char **argv)
   int status = command_parse_with_group ("convert",
       "Write a model of any format as ONNX. The network stays as it was read;"
       " labels and\nwhat is known of the preprocessing, what you state"
-      " included, go into the file.",
+      " included, go into the file.\nInteger networks of TensorFlow Lite are"
+      " written with QuantizeLinear and\nDequantizeLinear: each layer may then"
+      " differ by one step of its scale.",
       entries, preprocess_options_group (&preprocess), &argc, &argv);
   if (status >= 0)
     return status;
