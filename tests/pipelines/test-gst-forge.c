@@ -160,6 +160,80 @@ inspect_counts_bytes (void)
   }
 }
 
+static char *
+tflite_file (const char *name)
+{
+  return g_build_filename (g_getenv ("FORGE_SOURCE_ROOT"), "tests", "fuzz",
+      "corpus", "tflite", name, NULL);
+}
+
+static void
+inspect_shows_quantisation_and_metadata (void)
+{
+  g_autofree char *bytes = tflite_file ("network-int8.tflite");
+  g_autofree char *labelled = tflite_file ("labelled.tflite");
+  g_auto (CommandResult) text = command_run ("inspect %s", bytes);
+  command_assert_status (&text, 0);
+  static const char *const words[] = { "int8, scale 0.0078125, zero point 0",
+    "int8 0.03, zero -128", "TfliteConv", "made for tests" };
+  for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
+    if (!strstr (text.out, words[i]))
+      g_error ("inspect does not show %s:\n%s", words[i], text.out);
+  g_auto (CommandResult) result = command_run ("inspect %s --json -", bytes);
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonObject *layer = json_array_get_object_element (
+      json_object_get_array_member (command_json_root (parser), "layers"), 1);
+  g_assert_cmpstr (
+      json_object_get_string_member (layer, "output_dtype"), ==, "int8");
+  g_assert_cmpfloat_with_epsilon (
+      json_object_get_double_member (layer, "output_scale"), 0.03, 1e-6);
+  g_assert_cmpint (
+      json_object_get_int_member (layer, "output_zero_point"), ==, -128);
+  g_assert_cmpint (json_object_get_int_member (layer, "n_parameters"), ==,
+      6 * 3 * 3 * 3 + 6);
+  g_auto (CommandResult) names = command_run ("inspect %s", labelled);
+  command_assert_status (&names, 0);
+  g_assert_nonnull (strstr (names.out, "3: red, green, blue"));
+  g_assert_nonnull (strstr (names.out, "serving_default(x) -> (y)"));
+}
+
+/* The height of the drawing in points; one box is 52. */
+static double
+drawn_height (const char *path)
+{
+  g_autofree char *svg = NULL;
+  g_assert_true (g_file_get_contents (path, &svg, NULL, NULL));
+  const char *height = strstr (svg, "height=\"");
+  g_assert_nonnull (height);
+  return g_ascii_strtod (height + strlen ("height=\""), NULL);
+}
+
+/* Weights that are dequantised stand in no box of their own. */
+static void
+drawing_leaves_constants_out (void)
+{
+  g_autofree char *bytes = tflite_file ("network-int8.tflite");
+  g_auto (CommandResult) convert = command_run ("convert %s q.onnx", bytes);
+  command_assert_status (&convert, 0);
+  g_auto (CommandResult) result =
+      command_run ("inspect q.onnx --json - --svg q.svg");
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonArray *layers =
+      json_object_get_array_member (command_json_root (parser), "layers");
+  guint n_boxes = 1, n_layers = json_array_get_length (layers);
+  for (guint i = 0; i < n_layers; i++) {
+    JsonObject *layer = json_array_get_object_element (layers, i);
+    const char *type = json_object_get_string_member (layer, "type");
+    gint64 n_parameters = json_object_get_int_member (layer, "n_parameters");
+    n_boxes += n_parameters == 0 || strcmp (type, "DequantizeLinear") != 0;
+  }
+  g_assert_cmpuint (n_boxes, <, n_layers);
+  g_assert_cmpfloat_with_epsilon (
+      drawn_height ("q.svg"), 2 * 16 + 52 * (double) n_boxes - 18, 1);
+}
+
 static void
 inspect_shows_layers_and_counts_parameters (void)
 {
@@ -357,6 +431,8 @@ main (int argc, char **argv)
   ADD (a_file_that_cannot_be_read_is_named);
   ADD (inspect_draws_the_graph);
   ADD (inspect_counts_bytes);
+  ADD (inspect_shows_quantisation_and_metadata);
+  ADD (drawing_leaves_constants_out);
   ADD (inspect_shows_layers_and_counts_parameters);
   ADD (inspect_lists_the_layers_of_forge_cnn);
   ADD (inspect_writes_the_same_json_to_a_file);
