@@ -14,7 +14,7 @@
 #include "tensor/tensor.h"
 
 /* Pictures a model; $FORGE_ACCURACY_PICTURES asks for more or fewer. */
-#define PICTURES 100
+#define PICTURES 20
 
 typedef struct {
   const char *file;
