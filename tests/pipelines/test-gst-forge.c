@@ -272,7 +272,7 @@ inspect_lists_the_layers_of_forge_cnn (void)
   g_autoptr (GError) error = NULL;
   const ForgeArch *arch = forge_arch_find ("forge-cnn", &error);
   g_assert_no_error (error);
-  const ForgeArchParams params = { .n_classes = 10, .dropout = 0.3, .seed = 1 };
+  const ForgeArchParams params = { .n_outputs = 10, .dropout = 0.3, .seed = 1 };
   g_autoptr (ForgeGraph) graph = arch->build (&params, &error);
   g_assert_no_error (error);
   forge_onnx_write (graph, "forge-cnn.onnx", &error);
