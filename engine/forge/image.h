@@ -229,6 +229,8 @@ gboolean forge_imager_convert (
 
 /**
  * ForgePicture:
+ * @mode: how the file had it, "JPEG grey" or "PNG palette, alpha"; "raw" for
+ *   pixels that came from no such file. A static string
  *
  * A decoded still picture: `uint8 [height, width, 3]` R'G'B', contiguous.
  *
@@ -237,15 +239,18 @@ gboolean forge_imager_convert (
 typedef struct {
   int width, height;
   uint8_t *data;
+  const char *mode;
 } ForgePicture;
 
 /**
  * forge_picture_load:
- * @path: a PNG or JPEG file, told apart by its first bytes
+ * @path: a PNG, JPEG or (where libwebp was built in) WebP file, told apart by
+ *   its first bytes
  * @error: return location
  *
- * Decodes to 8-bit R'G'B'. Palettes, grey, 16-bit and alpha PNG are
- * converted (alpha over black); CMYK JPEG is refused.
+ * Decodes to 8-bit R'G'B', upright as EXIF says. Palettes, grey, 16 bits,
+ * alpha (over black) and CMYK (ideal inks, no colour profile) are converted;
+ * animations are refused.
  *
  * Errors: %FORGE_ERROR_NOT_FOUND, %FORGE_ERROR_IO, %FORGE_ERROR_FORMAT
  * (damaged, truncated, not a picture), %FORGE_ERROR_UNSUPPORTED (also more
@@ -258,7 +263,7 @@ ForgePicture *forge_picture_load (const char *path, GError **error);
 
 /**
  * forge_picture_load_bytes:
- * @bytes: a whole PNG or JPEG file
+ * @bytes: a whole PNG, JPEG or WebP file
  * @size_bytes: its length
  * @name: what to call it in messages
  * @error: return location

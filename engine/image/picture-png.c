@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/reader.h"
 #include "forge/error.h"
+#include "image/exif.h"
 
 /* Deflate cannot do better than this, so a larger claim is a lie. */
 #define DEFLATE_MAX_RATIO 1032
@@ -24,8 +25,9 @@ typedef struct {
   const char *name;
   GError **error;
   ForgePicture *picture;
-  uint8_t *rgba;  /* uint8 [height, width, 4]; NULL without alpha */
-  uint8_t **rows; /* [height], of rgba or of the picture */
+  uint8_t *rgba;   /* uint8 [height, width, 4]; NULL without alpha */
+  uint8_t **rows;  /* [height], of rgba or of the picture */
+  int type, depth; /* as the file has them */
 } Decoder;
 
 static G_NORETURN void
@@ -97,13 +99,42 @@ allocate (Decoder *decoder, gboolean has_alpha)
   return TRUE;
 }
 
-static void
-blend_over_black (const uint8_t *rgba, size_t n_pixels, uint8_t *rgb)
+static const char *
+describe_mode (const Decoder *decoder, gboolean has_alpha)
 {
-  for (size_t i = 0; i < n_pixels; i++)
-    for (size_t c = 0; c < 3; c++)
-      rgb[3 * i + c] =
-          (uint8_t) ((rgba[4 * i + c] * rgba[4 * i + 3] + 127) / 255);
+  static const char *const grey[2][2] = { { "PNG grey", "PNG grey, alpha" },
+    { "PNG grey, 16 bits", "PNG grey, alpha, 16 bits" } };
+  static const char *const colour[2][2] = { { "PNG colour",
+                                                "PNG colour, alpha" },
+    { "PNG colour, 16 bits", "PNG colour, alpha, 16 bits" } };
+  int type = decoder->type, deep = decoder->depth == 16;
+  if (type == PNG_COLOR_TYPE_PALETTE)
+    return has_alpha ? "PNG palette, alpha" : "PNG palette";
+  return type & PNG_COLOR_MASK_COLOR ? colour[deep][has_alpha]
+                                     : grey[deep][has_alpha];
+}
+
+/* Where the file says how the camera was held. */
+static int
+get_orientation (Decoder *decoder)
+{
+  png_byte *exif = NULL;
+  png_uint_32 size_bytes = 0;
+  if (!png_get_eXIf_1 (decoder->png, decoder->info, &size_bytes, &exif))
+    return 1;
+  return forge_exif_orientation (exif, size_bytes);
+}
+
+static gboolean
+finish (Decoder *decoder)
+{
+  ForgePicture *picture = decoder->picture;
+  if (decoder->rgba)
+    forge_picture_blend_over_black (decoder->rgba,
+        (size_t) picture->width * (size_t) picture->height, picture->data);
+  picture->mode = describe_mode (decoder, decoder->rgba != NULL);
+  return forge_picture_make_upright (
+      picture, get_orientation (decoder), decoder->name, decoder->error);
 }
 
 /* FALSE with the error set, by a jump or not. */
@@ -119,6 +150,8 @@ decode (Decoder *decoder)
   uint32_t height = png_get_image_height (png, decoder->info);
   if (!forge_picture_check_size (width, height, decoder->name, decoder->error))
     return FALSE;
+  decoder->type = png_get_color_type (png, decoder->info);
+  decoder->depth = png_get_bit_depth (png, decoder->info);
   uint64_t raw_bytes =
       (uint64_t) png_get_rowbytes (png, decoder->info) * height;
   if (raw_bytes / DEFLATE_MAX_RATIO > decoder->reader.size_bytes)
@@ -147,12 +180,8 @@ forge_picture_load_png (
     png_destroy_read_struct (&decoder.png, NULL, NULL);
     return NULL;
   }
-  if (!decode (&decoder))
+  if (!decode (&decoder) || !finish (&decoder))
     g_clear_pointer (&decoder.picture, forge_picture_free);
-  else if (decoder.rgba)
-    blend_over_black (decoder.rgba,
-        (size_t) decoder.picture->width * (size_t) decoder.picture->height,
-        decoder.picture->data);
   png_destroy_read_struct (&decoder.png, &decoder.info, NULL);
   forge_aligned_free (decoder.rgba);
   forge_aligned_free (decoder.rows);

@@ -47,7 +47,7 @@ forge_picture_new (
   }
   ForgePicture *picture = g_new (ForgePicture, 1);
   *picture = (ForgePicture) {
-    .width = (int) width, .height = (int) height, .data = data
+    .width = (int) width, .height = (int) height, .data = data, .mode = "raw"
   };
   return picture;
 }
@@ -59,6 +59,16 @@ forge_picture_free (ForgePicture *picture)
     return;
   forge_aligned_free (picture->data);
   g_free (picture);
+}
+
+void
+forge_picture_blend_over_black (
+    const uint8_t *rgba, size_t n_pixels, uint8_t *rgb)
+{
+  for (size_t i = 0; i < n_pixels; i++)
+    for (size_t c = 0; c < 3; c++)
+      rgb[3 * i + c] =
+          (uint8_t) ((rgba[4 * i + c] * rgba[4 * i + 3] + 127) / 255);
 }
 
 ForgeFrame
@@ -81,6 +91,24 @@ starts_with (const void *bytes, gsize size_bytes, const char *signature,
          memcmp (bytes, signature, signature_bytes) == 0;
 }
 
+/* What people and web servers most often put in a picture's place. */
+static const char *
+describe (const char *bytes, gsize size_bytes)
+{
+  gsize at = 0;
+  while (at < size_bytes && g_ascii_isspace (bytes[at]))
+    at++;
+  if (size_bytes == 0)
+    return "an empty file";
+  if (size_bytes < 8)
+    return "a file of a few bytes";
+  if (starts_with (bytes, size_bytes, "GIF8", 4))
+    return "a GIF";
+  if (at < size_bytes && bytes[at] == '<')
+    return "a web page or other markup";
+  return "another kind of file";
+}
+
 ForgePicture *
 forge_picture_load_bytes (
     const void *bytes, gsize size_bytes, const char *name, GError **error)
@@ -91,11 +119,12 @@ forge_picture_load_bytes (
     return forge_picture_load_png (bytes, size_bytes, name, error);
   if (starts_with (bytes, size_bytes, "\xff\xd8\xff", 3))
     return forge_picture_load_jpeg (bytes, size_bytes, name, error);
+  if (size_bytes >= 12 && starts_with (bytes, size_bytes, "RIFF", 4) &&
+      memcmp ((const char *) bytes + 8, "WEBP", 4) == 0)
+    return forge_picture_load_webp (bytes, size_bytes, name, error);
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
-      "%s: expected a PNG or JPEG picture, found %s", name,
-      size_bytes == 0  ? "an empty file"
-      : size_bytes < 8 ? "a file of a few bytes"
-                       : "another kind of file");
+      "%s: expected a PNG, JPEG or WebP picture, found %s", name,
+      describe (bytes, size_bytes));
   return NULL;
 }
 

@@ -22,3 +22,8 @@ ForgePicture *forge_picture_load_png (
     const uint8_t *bytes, size_t size_bytes, const char *name, GError **error);
 ForgePicture *forge_picture_load_jpeg (
     const uint8_t *bytes, size_t size_bytes, const char *name, GError **error);
+ForgePicture *forge_picture_load_webp (
+    const uint8_t *bytes, size_t size_bytes, const char *name, GError **error);
+/* uint8 [n_pixels, 4] to [n_pixels, 3]. */
+void forge_picture_blend_over_black (
+    const uint8_t *rgba, size_t n_pixels, uint8_t *rgb);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Loading PNG and JPEG pictures. The files are encoded here with libpng and
- * libjpeg from pixels that a formula gives, then loaded whole, cut short and
- * damaged. */
+ * Loading PNG, JPEG and WebP pictures. The files are encoded here with libpng,
+ * libjpeg and libwebp from pixels that a formula gives, then loaded whole, cut
+ * short and damaged. */
 #include "forge/image.h"
 
 #include <png.h>
@@ -14,6 +14,10 @@
 
 #include "base/rng.h"
 #include "forge/error.h"
+
+#ifdef FORGE_HAVE_WEBP
+#include <webp/encode.h>
+#endif
 
 enum { W = 24, H = 17 };
 
@@ -164,10 +168,34 @@ static const JpegCase jpeg_cases[] = {
   { JCS_RGB, JCS_YCbCr, 3, FALSE },
   { JCS_RGB, JCS_YCbCr, 3, TRUE },
   { JCS_RGB, JCS_RGB, 3, FALSE },
+  { JCS_CMYK, JCS_CMYK, 4, FALSE },
+  { JCS_CMYK, JCS_YCCK, 4, TRUE },
 };
 
+/* A TIFF block with a directory of two entries, the orientation last. */
 static GByteArray *
-encode_jpeg (const JpegCase *format)
+make_exif (int orientation, gboolean big_endian)
+{
+  const struct {
+    uint32_t value;
+    int n_bytes;
+  } numbers[] = { { 42, 2 }, { 8, 4 }, { 2, 2 }, { 0x100, 2 }, { 3, 2 },
+    { 1, 4 }, { 7, 2 }, { 0, 2 }, { 0x112, 2 }, { 3, 2 }, { 1, 4 },
+    { (uint32_t) orientation, 2 }, { 0, 2 }, { 0, 4 } };
+  GByteArray *exif = g_byte_array_new ();
+  g_byte_array_append (exif, (const guint8 *) (big_endian ? "MM" : "II"), 2);
+  for (gsize i = 0; i < G_N_ELEMENTS (numbers); i++)
+    for (int b = 0; b < numbers[i].n_bytes; b++) {
+      int place = big_endian ? numbers[i].n_bytes - 1 - b : b;
+      guint8 byte = (guint8) (numbers[i].value >> 8 * place);
+      g_byte_array_append (exif, &byte, 1);
+    }
+  return exif;
+}
+
+/* @exif is nullable. */
+static GByteArray *
+encode_jpeg_with (const JpegCase *format, const GByteArray *exif)
 {
   struct jpeg_compress_struct jpeg;
   struct jpeg_error_mgr errors;
@@ -186,6 +214,12 @@ encode_jpeg (const JpegCase *format)
   if (format->is_progressive)
     jpeg_simple_progression (&jpeg);
   jpeg_start_compress (&jpeg, TRUE);
+  if (exif) {
+    g_autoptr (GByteArray) body = g_byte_array_new ();
+    g_byte_array_append (body, (const guint8 *) "Exif\0", 6);
+    g_byte_array_append (body, exif->data, exif->len);
+    jpeg_write_marker (&jpeg, JPEG_APP0 + 1, body->data, body->len);
+  }
   for (int y = 0; y < H; y++) {
     JSAMPLE pixels[W * 4];
     JSAMPROW row = pixels;
@@ -201,6 +235,12 @@ encode_jpeg (const JpegCase *format)
   g_byte_array_append (file, bytes, (guint) size_bytes);
   free (bytes);
   return file;
+}
+
+static GByteArray *
+encode_jpeg (const JpegCase *format)
+{
+  return encode_jpeg_with (format, NULL);
 }
 
 static void
@@ -233,23 +273,166 @@ jpeg_of_every_type_gives_its_pixels (void)
     g_assert_cmpint (picture->height, ==, H);
     for (int b = 0; b < W * H * 3; b++) {
       int c = jpeg_cases[i].n_components == 1 ? 4 : b % 3;
-      int want = smooth (b / 3 % W, b / 3 / W, c);
+      int x = b / 3 % W, y = b / 3 / W, want = smooth (x, y, c);
+      if (jpeg_cases[i].n_components == 4)
+        want = over_black (want, smooth (x, y, 3));
       g_assert_cmpint (ABS (picture->data[b] - want), <=, 12);
     }
   }
 }
 
+/* Where EXIF says the 0th row and column of the stored picture are seen. */
 static void
-cmyk_jpeg_is_refused (void)
+seen_at (int orientation, int x, int y, int *seen_x, int *seen_y)
 {
-  const JpegCase cmyk = { JCS_CMYK, JCS_CMYK, 4, FALSE };
-  g_autoptr (GByteArray) file = encode_jpeg (&cmyk);
+  gboolean swapped = orientation >= 5;
+  gboolean row_is_far = orientation == 3 || orientation == 4 ||
+                        orientation == 6 || orientation == 7;
+  gboolean column_is_far = orientation == 2 || orientation == 3 ||
+                           orientation == 7 || orientation == 8;
+  int across = column_is_far ? W - 1 - x : x;
+  int down = row_is_far ? H - 1 - y : y;
+  *seen_x = swapped ? down : across;
+  *seen_y = swapped ? across : down;
+}
+
+static void
+assert_turned (
+    const GByteArray *file, int orientation, int tolerance, const char *mode)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgePicture) picture =
+      forge_picture_load_bytes (file->data, file->len, "turned", &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (picture->width, ==, orientation >= 5 ? H : W);
+  g_assert_cmpint (picture->height, ==, orientation >= 5 ? W : H);
+  g_assert_cmpstr (picture->mode, ==, mode);
+  for (int b = 0; b < W * H * 3; b++) {
+    int x = b / 3 % W, y = b / 3 / W, seen_x, seen_y;
+    seen_at (orientation, x, y, &seen_x, &seen_y);
+    int found = picture->data[3 * (seen_y * picture->width + seen_x) + b % 3];
+    g_assert_cmpint (ABS (found - smooth (x, y, b % 3)), <=, tolerance);
+  }
+}
+
+static void
+exif_orientation_is_honoured (void)
+{
+  const JpegCase colour = { JCS_RGB, JCS_RGB, 3, FALSE };
+  for (int orientation = 0; orientation <= 9; orientation++)
+    for (int big_endian = 0; big_endian < 2; big_endian++) {
+      g_autoptr (GByteArray) exif = make_exif (orientation, big_endian);
+      g_assert_cmpuint (exif->len, ==, 38);
+      g_autoptr (GByteArray) file = encode_jpeg_with (&colour, exif);
+      int valid = orientation >= 1 && orientation <= 8 ? orientation : 1;
+      assert_turned (file, valid, 12, "JPEG colour");
+      /* Cut short, the block says nothing, and the picture is still one. */
+      for (guint cut = exif->len; cut-- > 0;) {
+        g_byte_array_set_size (exif, cut);
+        g_autoptr (GByteArray) bare = encode_jpeg_with (&colour, exif);
+        assert_turned (bare, cut >= 34 ? valid : 1, 12, "JPEG colour");
+      }
+    }
+}
+
+#ifdef FORGE_HAVE_WEBP
+static GByteArray *
+encode_webp (gboolean with_alpha)
+{
+  uint8_t pixels[H * W * 4], *bytes = NULL;
+  int n_channels = with_alpha ? 4 : 3;
+  for (int b = 0; b < W * H * n_channels; b++)
+    pixels[b] = (uint8_t) smooth (
+        b / n_channels % W, b / n_channels / W, b % n_channels);
+  gsize size_bytes = with_alpha
+                         ? WebPEncodeLosslessRGBA (pixels, W, H, W * 4, &bytes)
+                         : WebPEncodeLosslessRGB (pixels, W, H, W * 3, &bytes);
+  g_assert_cmpuint (size_bytes, >, 0);
+  GByteArray *file = g_byte_array_new ();
+  g_byte_array_append (file, bytes, (guint) size_bytes);
+  WebPFree (bytes);
+  return file;
+}
+
+static void
+append_chunk (GByteArray *file, const char *tag, const guint8 *body, guint n)
+{
+  guint32 length = GUINT32_TO_LE (n);
+  g_byte_array_append (file, (const guint8 *) tag, 4);
+  g_byte_array_append (file, (const guint8 *) &length, 4);
+  g_byte_array_append (file, body, n);
+  if (n % 2)
+    g_byte_array_append (file, (const guint8 *) "", 1);
+}
+
+/* The extended container: flags, canvas, then the chunks. */
+static GByteArray *
+encode_extended_webp (guint8 flags, const GByteArray *exif)
+{
+  g_autoptr (GByteArray) simple = encode_webp (FALSE);
+  const guint8 head[10] = { flags, 0, 0, 0, W - 1, 0, 0, H - 1, 0, 0 };
+  GByteArray *file = g_byte_array_new ();
+  g_byte_array_append (file, (const guint8 *) "RIFF____WEBP", 12);
+  append_chunk (file, "VP8X", head, sizeof head);
+  g_byte_array_append (file, simple->data + 12, simple->len - 12);
+  append_chunk (file, "EXIF", exif->data, exif->len);
+  guint32 length = GUINT32_TO_LE (file->len - 8);
+  memcpy (file->data + 4, &length, 4);
+  return file;
+}
+
+static void
+webp_gives_its_pixels (void)
+{
+  for (int with_alpha = 0; with_alpha < 2; with_alpha++) {
+    g_autoptr (GByteArray) file = encode_webp (with_alpha);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (ForgePicture) picture =
+        forge_picture_load_bytes (file->data, file->len, "case", &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (picture->width, ==, W);
+    g_assert_cmpint (picture->height, ==, H);
+    for (int b = 0; b < W * H * 3; b++) {
+      int x = b / 3 % W, y = b / 3 / W, want = smooth (x, y, b % 3);
+      g_assert_cmpint (picture->data[b], ==,
+          with_alpha ? over_black (want, smooth (x, y, 3)) : want);
+    }
+    for (guint left = 12; left < file->len; left++) {
+      g_autofree uint8_t *part = g_memdup2 (file->data, left);
+      g_autoptr (GError) cut = NULL;
+      g_assert_null (forge_picture_load_bytes (part, left, "short", &cut));
+      g_assert_error (cut, FORGE_ERROR, FORGE_ERROR_FORMAT);
+    }
+  }
+  for (int orientation = 1; orientation <= 8; orientation++) {
+    g_autoptr (GByteArray) exif = make_exif (orientation, TRUE);
+    g_autoptr (GByteArray) file = encode_extended_webp (8, exif);
+    assert_turned (file, orientation, 0, "WebP colour, lossless");
+  }
+}
+
+static void
+animated_webp_is_refused (void)
+{
+  g_autoptr (GByteArray) exif = make_exif (1, TRUE);
+  g_autoptr (GByteArray) file = encode_extended_webp (2, exif);
   g_autoptr (GError) error = NULL;
   g_assert_null (
-      forge_picture_load_bytes (file->data, file->len, "poster.jpg", &error));
+      forge_picture_load_bytes (file->data, file->len, "moving.webp", &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED);
-  g_assert_nonnull (strstr (error->message, "poster.jpg"));
+  g_assert_nonnull (strstr (error->message, "moving.webp: animated"));
 }
+#else
+static void
+webp_is_refused_by_name (void)
+{
+  static const char bytes[] = "RIFF\x20\0\0\0WEBPVP8L";
+  g_autoptr (GError) error = NULL;
+  g_assert_null (
+      forge_picture_load_bytes (bytes, sizeof bytes, "a.webp", &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED);
+}
+#endif
 
 static void
 assert_truncated_is_an_error (const GByteArray *file)
@@ -399,7 +582,13 @@ main (int argc, char **argv)
 #define ADD(name) g_test_add_func ("/picture/" #name, name)
   ADD (png_of_every_type_gives_its_pixels);
   ADD (jpeg_of_every_type_gives_its_pixels);
-  ADD (cmyk_jpeg_is_refused);
+  ADD (exif_orientation_is_honoured);
+#ifdef FORGE_HAVE_WEBP
+  ADD (webp_gives_its_pixels);
+  ADD (animated_webp_is_refused);
+#else
+  ADD (webp_is_refused_by_name);
+#endif
   ADD (truncated_picture_is_an_error);
   ADD (damaged_picture_never_crashes);
   ADD (size_in_header_is_bounded);
