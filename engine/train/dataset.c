@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Data sets: finds the source that a specification names, lets it list its
- * pictures, and cuts training, validation and test parts where the source
- * does not come with them. The cut is stratified (each class is shuffled and
- * divided alone) and depends on the seed only, so that training and
- * evaluation, in two processes, agree on it. */
+ * pictures, has data-split.c cut training, validation and test parts where
+ * the source does not come with them, and loads pictures one by one. */
 #include "train/data-source.h"
 
 #include <string.h>
 
-#include "base/rng.h"
+#include <glib/gstdio.h>
+
 #include "image/picture.h"
+
+#ifdef FORGE_HAVE_WEBP
+#define WITH_WEBP 1
+#else
+#define WITH_WEBP 0
+#endif
 
 static const ForgeDataSource *const sources[] = { &forge_data_cifar10,
   &forge_data_fashion_mnist };
@@ -26,20 +31,19 @@ forge_dataset_append (ForgeDataset *dataset, const char *file_name,
       n_old == 0 || (dataset->width == width && dataset->height == height));
   uint8_t *pixels = NULL;
   if (g_size_checked_mul (&size_bytes, n_old + n_items, picture_bytes))
-    pixels = g_try_realloc (dataset->pixels, MAX (size_bytes, 1));
+    pixels = g_try_realloc (dataset->own_pixels, MAX (size_bytes, 1));
   if (!pixels) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
         "%s: no memory for %u pictures of %d x %d", file_name, n_items, width,
         height);
     return NULL;
   }
-  dataset->pixels = pixels;
+  dataset->pixels = dataset->own_pixels = pixels;
   dataset->width = width;
   dataset->height = height;
-  uint32_t file = dataset->files->len;
-  g_ptr_array_add (dataset->files, g_strdup (file_name));
+  uint32_t file = forge_dataset_add_file (dataset, file_name, FALSE);
   for (uint32_t i = 0; i < n_items; i++) {
-    ForgeDataItem item = { classes[i], file, i };
+    ForgeDataItem item = { classes[i], file, i, (uint32_t) n_old + i };
     g_array_append_val (dataset->items, item);
   }
   return pixels + n_old * picture_bytes;
@@ -52,58 +56,51 @@ forge_dataset_set_labels (ForgeDataset *dataset, const char *const *labels)
     g_ptr_array_add (dataset->labels, g_strdup (*labels));
 }
 
-/* Which part the item at place @rank of @n shuffled items of a class belongs
- * to. Rounded, but a class of enough items is never left out of a part. */
-static ForgeSplit
-split_of_rank (ForgeDataCut cut, uint32_t rank, uint32_t n)
+uint32_t
+forge_dataset_add_file (
+    ForgeDataset *dataset, const char *name, gboolean is_video)
 {
-  guint n_parts = cut == FORGE_CUT_PARTS ? 2 : 1;
-  uint32_t tenth = n > n_parts ? MAX ((n + 5) / 10, 1) : 0;
-  if (rank < tenth)
-    return FORGE_SPLIT_VALIDATION;
-  if (cut == FORGE_CUT_PARTS && rank < 2 * tenth)
-    return FORGE_SPLIT_TEST;
-  return FORGE_SPLIT_TRAIN;
+  uint8_t flag = is_video ? 1 : 0;
+  g_ptr_array_add (dataset->files, g_strdup (name));
+  g_byte_array_append (dataset->videos, &flag, 1);
+  return dataset->files->len - 1;
 }
 
-static void
-mark_class (const ForgeDataset *dataset, uint32_t class_id, ForgeSplit split,
-    uint64_t seed, gboolean *keep)
+/* The time of the last change too, which no tool sets back. */
+void
+forge_dataset_stamp (ForgeDataset *dataset, const char *path)
 {
-  g_autofree uint32_t *members = g_new (uint32_t, dataset->items->len);
-  uint32_t n = 0;
-  for (guint i = 0; i < dataset->items->len; i++)
-    if (g_array_index (dataset->items, ForgeDataItem, i).class_id == class_id)
-      members[n++] = i;
-  ForgeRng rng;
-  forge_rng_seed_at (&rng, seed, class_id);
-  forge_rng_shuffle (&rng, members, n);
-  for (uint32_t rank = 0; rank < n; rank++)
-    keep[members[rank]] = split_of_rank (dataset->cut, rank, n) == split;
+  GStatBuf info = { 0 };
+  gint64 facts[7] = { g_stat (path, &info) };
+  facts[1] = (gint64) info.st_size;
+  facts[2] = (gint64) info.st_ino;
+  facts[3] = (gint64) info.st_mtim.tv_sec;
+  facts[4] = (gint64) info.st_mtim.tv_nsec;
+  facts[5] = (gint64) info.st_ctim.tv_sec;
+  facts[6] = (gint64) info.st_ctim.tv_nsec;
+  g_checksum_update (
+      dataset->stamp, (const guchar *) path, (gssize) strlen (path) + 1);
+  g_checksum_update (
+      dataset->stamp, (const guchar *) facts, (gssize) sizeof facts);
 }
 
-static void
-cut_part (ForgeDataset *dataset, ForgeSplit split, uint64_t seed)
+/* The version changes when decoding does. */
+char *
+forge_dataset_key (const ForgeDataset *dataset, const char *extra)
 {
-  g_autofree gboolean *keep = g_new0 (gboolean, dataset->items->len + 1);
-  for (guint c = 0; c < dataset->labels->len - 1; c++)
-    mark_class (dataset, c, split, seed, keep);
-  gsize picture_bytes = (gsize) dataset->width * (gsize) dataset->height * 3;
-  guint n_kept = 0;
-  for (guint i = 0; i < dataset->items->len; i++) {
-    if (!keep[i])
-      continue;
-    g_array_index (dataset->items, ForgeDataItem, n_kept) =
-        g_array_index (dataset->items, ForgeDataItem, i);
-    if (dataset->pixels)
-      memmove (dataset->pixels + n_kept * picture_bytes,
-          dataset->pixels + i * picture_bytes, picture_bytes);
-    n_kept++;
+  g_autoptr (GChecksum) sum = g_checksum_copy (dataset->stamp);
+  g_autofree char *head =
+      g_strdup_printf ("forge data 1 webp %d video %s\n%s", WITH_WEBP,
+          forge_video_can_read () ? forge_video_sampling () : "-", extra);
+  g_checksum_update (sum, (const guchar *) head, (gssize) strlen (head));
+  for (guint c = 0; c + 1 < dataset->labels->len; c++) {
+    const char *label = g_ptr_array_index (dataset->labels, c);
+    g_checksum_update (
+        sum, (const guchar *) label, (gssize) strlen (label) + 1);
   }
-  g_array_set_size (dataset->items, n_kept);
-  if (dataset->pixels)
-    dataset->pixels =
-        g_realloc (dataset->pixels, MAX (n_kept * picture_bytes, 1));
+  g_checksum_update (sum, (const guchar *) dataset->items->data,
+      (gssize) (dataset->items->len * sizeof (ForgeDataItem)));
+  return g_strdup (g_checksum_get_string (sum));
 }
 
 /* @folder as given, or below $FORGE_DATA. */
@@ -169,6 +166,12 @@ forge_dataset_open (
   if (!folder)
     return NULL;
   g_autoptr (ForgeDataset) dataset = g_new0 (ForgeDataset, 1);
+  dataset->spec = g_strdup (spec);
+  dataset->split = split;
+  dataset->stamp = g_checksum_new (G_CHECKSUM_SHA256);
+  dataset->videos = g_byte_array_new ();
+  dataset->ignored = g_ptr_array_new_with_free_func (g_free);
+  dataset->shelf = forge_video_shelf_new ();
   dataset->labels = g_ptr_array_new_with_free_func (g_free);
   dataset->files = g_ptr_array_new_with_free_func (g_free);
   dataset->items = g_array_new (FALSE, FALSE, sizeof (ForgeDataItem));
@@ -176,7 +179,7 @@ forge_dataset_open (
     return NULL;
   g_ptr_array_add (dataset->labels, NULL);
   if (dataset->cut != FORGE_CUT_NONE)
-    cut_part (dataset, split, seed);
+    forge_dataset_cut (dataset, seed);
   if (dataset->items->len == 0) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
         "data '%s': no pictures in this part", spec);
@@ -193,7 +196,13 @@ forge_dataset_free (ForgeDataset *dataset)
   g_ptr_array_unref (dataset->labels);
   g_ptr_array_unref (dataset->files);
   g_array_unref (dataset->items);
-  g_free (dataset->pixels);
+  g_ptr_array_unref (dataset->ignored);
+  g_byte_array_unref (dataset->videos);
+  g_checksum_free (dataset->stamp);
+  forge_video_shelf_free (dataset->shelf);
+  forge_cache_map_free (dataset->map);
+  g_free (dataset->own_pixels);
+  g_free (dataset->spec);
   g_free (dataset->hash);
   g_free (dataset);
 }
@@ -243,15 +252,17 @@ ForgePicture *
 forge_dataset_load (const ForgeDataset *dataset, guint index, GError **error)
 {
   const ForgeDataItem *item = get_item (dataset, index);
+  const char *file = g_ptr_array_index (dataset->files, item->file);
+  if (dataset->videos->data[item->file])
+    return forge_video_shelf_get (dataset->shelf, file, item->row, error);
   if (!dataset->pixels)
-    return forge_picture_load (
-        g_ptr_array_index (dataset->files, item->file), error);
+    return forge_picture_load (file, error);
   gsize picture_bytes = (gsize) dataset->width * (gsize) dataset->height * 3;
   ForgePicture *picture = forge_picture_new (
       (uint64_t) dataset->width, (uint64_t) dataset->height, "picture", error);
   if (picture)
-    memcpy (
-        picture->data, dataset->pixels + index * picture_bytes, picture_bytes);
+    memcpy (picture->data, dataset->pixels + item->place * picture_bytes,
+        picture_bytes);
   return picture;
 }
 
@@ -270,6 +281,10 @@ forge_dataset_get_hash (ForgeDataset *dataset)
 {
   if (dataset->hash)
     return dataset->hash;
+  g_autofree char *key = forge_dataset_key (dataset, "hash");
+  dataset->hash = forge_cache_get_fact (key);
+  if (dataset->hash)
+    return dataset->hash;
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
   for (guint c = 0; c < dataset->labels->len - 1; c++) {
     const char *label = g_ptr_array_index (dataset->labels, c);
@@ -286,5 +301,6 @@ forge_dataset_get_hash (ForgeDataset *dataset)
           sum, picture->data, (gssize) picture->width * picture->height * 3);
   }
   dataset->hash = g_strdup (g_checksum_get_string (sum));
+  forge_cache_set_fact (key, dataset->hash);
   return dataset->hash;
 }

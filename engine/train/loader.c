@@ -1,102 +1,92 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * See loader.h. Decoding and resizing happen once, before training; what is
- * left for a step is to augment a batch, which prefetch.c has done while the
- * step before is computed. */
+ * See loader.h. Decoding and resizing happen once, before training (decode.c);
+ * what is left for a step is to augment a batch, which prefetch.c has done
+ * while the step before is computed. */
 #include "train/loader.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/pool.h"
-#include "forge/error.h"
+#include "train/data-source.h"
+#include "train/decode.h"
 
-/* Pictures that share an imager and its tables. */
-#define CHUNK 256
-
-typedef struct {
-  ForgeLoader *loader;
-  const ForgeDataset *dataset;
-  const ForgePreprocess *preprocess;
-  GMutex lock;
-  GError *error;
-} Job;
-
-static uint8_t *
+static const uint8_t *
 picture_at (const ForgeLoader *loader, gsize index)
 {
   return loader->pixels +
          index * (gsize) loader->width * (gsize) loader->height * 3;
 }
 
-static gboolean
-convert (const Job *job, ForgeImager *imager, guint item, GError **error)
+/* Classes and the sorted order of what was not skipped. */
+static void
+list_items (ForgeLoader *loader, const ForgeDataset *dataset)
 {
-  g_autoptr (ForgePicture) picture =
-      forge_dataset_load (job->dataset, item, error);
-  if (!picture)
-    return FALSE;
-  ForgeFrame frame = forge_picture_frame (picture);
-  return forge_imager_convert (
-      imager, &frame, picture_at (job->loader, item), error);
+  guint n_all = forge_dataset_get_n_items (dataset), skip = 0, n = 0;
+  loader->classes = g_new (uint32_t, n_all + 1);
+  loader->order = g_new (uint32_t, n_all + 1);
+  for (guint i = 0; i < n_all; i++) {
+    if (skip < loader->n_skipped && loader->skipped[skip] == i) {
+      skip++;
+      continue;
+    }
+    loader->classes[n] = forge_dataset_get_class (dataset, i);
+    loader->order[n] = n;
+    n++;
+  }
+  g_assert (n == loader->n_items);
 }
 
-static void
-convert_chunk (void *user_data, int task)
+/* A class that nothing can be learnt of is an error, a broken file is not. */
+static gboolean
+check_classes (
+    const ForgeLoader *loader, const ForgeDataset *dataset, GError **error)
 {
-  Job *job = user_data;
-  g_autoptr (ForgeImager) imager = forge_imager_new (job->preprocess);
-  guint first = (guint) task * CHUNK;
-  guint end = MIN (first + CHUNK, job->loader->n_items);
-  GError *error = NULL;
-  for (guint i = first; i < end && !error; i++) {
-    job->loader->classes[i] = forge_dataset_get_class (job->dataset, i);
-    convert (job, imager, i, &error);
+  guint n_classes = forge_dataset_get_n_classes (dataset);
+  g_autofree guint *n_good = g_new0 (guint, n_classes + 1);
+  g_autofree guint *n_bad = g_new0 (guint, n_classes + 1);
+  for (guint i = 0; i < loader->n_items; i++)
+    n_good[loader->classes[i]]++;
+  for (guint i = 0; i < loader->n_skipped; i++)
+    n_bad[forge_dataset_get_class (dataset, loader->skipped[i])]++;
+  for (guint c = 0; c < n_classes; c++) {
+    if (n_good[c] > 0 || n_bad[c] == 0 ||
+        (dataset->split != FORGE_SPLIT_TRAIN && loader->n_items > 0))
+      continue;
+    guint i = 0;
+    while (forge_dataset_get_class (dataset, loader->skipped[i]) != c)
+      i++;
+    g_autofree char *name =
+        forge_dataset_describe_item (dataset, loader->skipped[i]);
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+        "class '%s': none of its %u pictures could be read, the first of them "
+        "%s%s%s",
+        forge_dataset_get_labels (dataset)[c], n_bad[c], name,
+        i == 0 ? ": " : "", i == 0 ? loader->skip_reason : "");
+    return FALSE;
   }
-  if (!error)
-    return;
-  g_mutex_lock (&job->lock);
-  if (job->error)
-    g_error_free (error);
-  else
-    job->error = error;
-  g_mutex_unlock (&job->lock);
+  return TRUE;
 }
 
 ForgeLoader *
 forge_loader_new (const ForgeDataset *dataset,
     const ForgePreprocess *preprocess, int threads, GError **error)
 {
-  g_assert (preprocess->dtype == FORGE_UINT8 && preprocess->channels == 3);
-  guint n = forge_dataset_get_n_items (dataset);
+  g_assert (preprocess->dtype == FORGE_UINT8 && preprocess->channels == 3 &&
+            !preprocess->nchw);
   g_autoptr (ForgeLoader) loader = g_new0 (ForgeLoader, 1);
-  *loader = (ForgeLoader) { .n_items = n,
-    .width = preprocess->width,
-    .height = preprocess->height,
-    .n_targets = forge_dataset_get_n_classes (dataset),
-    .classes = g_new (uint32_t, n),
-    .order = g_new (uint32_t, n) };
-  gsize size_bytes;
-  if (g_size_checked_mul (
-          &size_bytes, n, (gsize) loader->width * (gsize) loader->height * 3))
-    loader->pixels = forge_aligned_alloc (size_bytes);
-  if (!loader->pixels) {
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
-        "no memory for %u pictures of %d x %d", n, loader->width,
-        loader->height);
+  loader->width = preprocess->width;
+  loader->height = preprocess->height;
+  loader->n_targets = forge_dataset_get_n_classes (dataset);
+  if (!forge_loader_decode (loader, dataset, preprocess, threads, error))
     return NULL;
-  }
-  for (guint i = 0; i < n; i++)
-    loader->order[i] = i;
-  Job job = { .loader = loader, .dataset = dataset, .preprocess = preprocess };
-  g_mutex_init (&job.lock);
-  forge_pool_run (
-      threads, (int) ((n + CHUNK - 1) / CHUNK), convert_chunk, &job);
-  g_mutex_clear (&job.lock);
-  if (job.error) {
-    g_propagate_error (error, job.error);
+  list_items (loader, dataset);
+  if (!check_classes (loader, dataset, error))
     return NULL;
-  }
+  if (loader->n_skipped > 0)
+    g_message ("%s: %u of %u pictures could not be read and are left out; %s",
+        dataset->spec, loader->n_skipped, dataset->items->len,
+        loader->skip_reason);
   return g_steal_pointer (&loader);
 }
 
@@ -105,9 +95,12 @@ forge_loader_free (ForgeLoader *loader)
 {
   if (!loader)
     return;
-  forge_aligned_free (loader->pixels);
+  forge_aligned_free (loader->own_pixels);
+  forge_cache_map_free (loader->map);
   g_free (loader->classes);
   g_free (loader->order);
+  g_free (loader->skipped);
+  g_free (loader->skip_reason);
   g_free (loader);
 }
 

@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * All pictures of a data set as the network sees them, in memory, and batches
- * of them in a seeded order. */
+ * All pictures of a data set as the network sees them, in memory or in the
+ * mapped file of an earlier start, and batches of them in a seeded order. */
 #pragma once
 
 #include "forge/dataset.h"
 #include "train/augment.h"
+#include "train/data-cache.h"
 
 typedef struct {
-  guint n_items;
+  guint n_items; /* that could be decoded */
   int width, height;
-  guint n_targets;   /* of a picture: the classes, or 1 where two are told by
-                        one number */
-  uint8_t *pixels;   /* uint8 [n_items, height, width, 3] */
-  uint32_t *classes; /* [n_items] */
-  uint32_t *order;   /* [n_items]: the order of this epoch */
+  guint n_targets; /* of a picture: the classes, or 1 where two are told by
+                      one number */
+  const uint8_t *pixels; /* uint8 [n_items, height, width, 3] */
+  uint32_t *classes;     /* [n_items] */
+  uint32_t *order;       /* [n_items]: the order of this epoch */
+
+  guint n_skipped;     /* that could not */
+  uint32_t *skipped;   /* [n_skipped]: items of the data set, ascending */
+  char *skip_reason;   /* of the first of them; NULL = none */
+  gboolean from_cache; /* decoded by an earlier start */
+
+  uint8_t *own_pixels; /* NULL where they are mapped */
+  ForgeCacheMap *map;
 } ForgeLoader;
 
 /* Every picture goes through the ForgeImager of @preprocess, as a frame in
- * the element does. FORGE_ERROR_FORMAT naming a picture that does not decode,
- * FORGE_ERROR_MEMORY. */
+ * the element does. What cannot be decoded is left out, counted and said once
+ * (g_message). FORGE_ERROR_FORMAT when nothing is left of a class of a
+ * training part, or of another part as a whole; FORGE_ERROR_MEMORY. */
 ForgeLoader *forge_loader_new (const ForgeDataset *dataset,
     const ForgePreprocess *preprocess, int threads, GError **error);
 void forge_loader_free (ForgeLoader *loader);
