@@ -178,10 +178,12 @@ decode (Decoder *decoder, const uint8_t *bytes, size_t size_bytes)
   while (jpeg->output_scanline < jpeg->output_height)
     read_row (decoder, decoder->picture->data + (size_t) jpeg->output_scanline *
                                                     jpeg->output_width * 3);
-  jpeg_finish_decompress (jpeg);
+  /* Finishing drops the markers. */
+  int orientation = find_orientation (jpeg);
   decoder->picture->mode = describe_mode (jpeg);
+  jpeg_finish_decompress (jpeg);
   return forge_picture_make_upright (
-      decoder->picture, find_orientation (jpeg), decoder->name, decoder->error);
+      decoder->picture, orientation, decoder->name, decoder->error);
 }
 
 ForgePicture *
