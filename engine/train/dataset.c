@@ -181,7 +181,7 @@ forge_dataset_open (
   if (dataset->cut != FORGE_CUT_NONE)
     forge_dataset_cut (dataset, seed);
   if (dataset->items->len == 0) {
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_NOT_FOUND,
         "data '%s': no pictures in this part", spec);
     return NULL;
   }
