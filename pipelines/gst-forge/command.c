@@ -8,9 +8,9 @@
 #include <string.h>
 
 static const char exit_statuses[] =
-    "Exit status: 0 success, 1 a class F1 is under the floor (evaluate) or the"
-    " preprocessing\ndoes not fit (doctor), 2 wrong usage, 3 any other"
-    " failure.\n";
+    "Exit status: 0 success, 1 a class F1 is under the floor (evaluate), the"
+    " preprocessing\ndoes not fit (doctor) or the data has errors (data), 2"
+    " wrong usage, 3 any other failure.\n";
 
 int
 command_parse (const char *name, const char *description,

@@ -10,6 +10,7 @@
 #define COMMAND_OK 0
 #define COMMAND_BELOW_FLOOR 1 /* a class F1 is under the floor */
 #define COMMAND_MISFIT 1      /* the preprocessing does not fit */
+#define COMMAND_BAD_DATA 1    /* the data has errors */
 #define COMMAND_USAGE 2
 #define COMMAND_FAILED 3
 

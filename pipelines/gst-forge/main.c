@@ -8,6 +8,7 @@
 
 #include "command.h"
 #include "forge/version.h"
+#include "video-frames.h"
 
 static const struct {
   const char *name;
@@ -33,9 +34,9 @@ print_help (FILE *stream)
   fputs ("\nA model is an ONNX, Keras (.keras, .h5) or TensorFlow Lite file, "
          "or the"
          " word\n'embedded' for the built-in CIFAR-10 model.\n"
-         "Exit status: 0 success, 1 a class F1 is under the floor (evaluate) or"
-         " the preprocessing\ndoes not fit (doctor), 2 wrong usage, 3 any other"
-         " failure.\n",
+         "Exit status: 0 success, 1 a class F1 is under the floor (evaluate),"
+         " the preprocessing\ndoes not fit (doctor) or the data has errors"
+         " (data), 2 wrong usage, 3 any other failure.\n",
       stream);
 }
 
@@ -56,6 +57,7 @@ main (int argc, char **argv)
   /* Not LC_NUMERIC: figures are written with a point everywhere. */
   setlocale (LC_CTYPE, "");
   g_set_prgname ("gst-forge");
+  forge_dataset_set_video_reader (video_frames_read);
   if (argc < 2) {
     print_help (stderr);
     return COMMAND_USAGE;
