@@ -150,7 +150,7 @@ typedef struct {
  *   (as above for pictures that only look the same)
  * - info: `near-duplicate`, `ignored` (files whose names are not of pictures)
  *
- * Pictures look the same when their 64-bit difference hashes are at most 3
+ * Pictures look the same when their 64-bit difference hashes are at most 7
  * bits apart and their 16 x 16 thumbnails nearly equal. Frames of one video
  * are not compared.
  *

@@ -42,7 +42,6 @@ read_binary (ForgeDataset *dataset, const char *folder, const char *batch,
   g_autofree char *file = g_strconcat (batch, ".bin", NULL);
   g_autofree char *path = g_build_filename (folder, file, NULL);
   size_t size_bytes;
-  forge_dataset_stamp (dataset, path);
   g_autofree uint8_t *bytes =
       forge_file_read (path, MAX_FILE_BYTES, &size_bytes, error);
   if (!bytes)
@@ -113,7 +112,6 @@ read_sheet (ForgeDataset *dataset, const char *folder, const char *batch,
 {
   g_autofree char *file = g_strconcat (batch, ".png", NULL);
   g_autofree char *path = g_build_filename (folder, file, NULL);
-  forge_dataset_stamp (dataset, path);
   g_autoptr (ForgePicture) sheet = forge_picture_load (path, error);
   if (!sheet)
     return FALSE;
@@ -144,7 +142,6 @@ read_sheets (ForgeDataset *dataset, const char *folder,
   /* The package spells it so. */
   g_autofree char *path = g_build_filename (
       folder, train ? "train_lables.json" : "test_lables.json", NULL);
-  forge_dataset_stamp (dataset, path);
   g_autoptr (GByteArray) classes = read_classes (path, error);
   if (!classes)
     return FALSE;
@@ -184,20 +181,47 @@ refuse (const char *folder, const char *batch, GError **error)
   return FALSE;
 }
 
+/* Below it, the folder that the official archive makes. */
+static char *
+find_batches (const char *folder)
+{
+  g_autofree char *unpacked =
+      g_build_filename (folder, "cifar-10-batches-bin", NULL);
+  return g_file_test (unpacked, G_FILE_TEST_IS_DIR)
+             ? g_steal_pointer (&unpacked)
+             : g_strdup (folder);
+}
+
+static void
+stamp_file (ForgeDataset *dataset, const char *folder, const char *batch,
+    const char *suffix)
+{
+  g_autofree char *file = g_strconcat (batch, suffix, NULL);
+  g_autofree char *path = g_build_filename (folder, file, NULL);
+  forge_dataset_stamp (dataset, path);
+}
+
+/* Of both kinds, for which one is read depends on which are there. */
+static void
+stamp_cifar10 (ForgeDataset *dataset, const char *parent, ForgeSplit split)
+{
+  gboolean train = split != FORGE_SPLIT_TEST;
+  g_autofree char *folder = find_batches (parent);
+  for (const char *const *batch = train ? train_batches : test_batches; *batch;
+       batch++) {
+    stamp_file (dataset, folder, *batch, ".png");
+    stamp_file (dataset, folder, *batch, ".bin");
+  }
+  stamp_file (dataset, folder, train ? "train" : "test", "_lables.json");
+}
+
 static gboolean
 read_cifar10 (
-    ForgeDataset *dataset, const char *folder, ForgeSplit split, GError **error)
+    ForgeDataset *dataset, const char *parent, ForgeSplit split, GError **error)
 {
   gboolean train = split != FORGE_SPLIT_TEST;
   const char *const *batches = train ? train_batches : test_batches;
-  /* The folder that the official archive makes. */
-  g_autofree char *unpacked =
-      g_build_filename (folder, "cifar-10-batches-bin", NULL);
-  if (g_file_test (unpacked, G_FILE_TEST_IS_DIR))
-    folder = unpacked;
-
-  forge_dataset_set_labels (dataset, class_names);
-  dataset->cut = train ? FORGE_CUT_TENTH : FORGE_CUT_NONE;
+  g_autofree char *folder = find_batches (parent);
   if (has_file (folder, batches[0], ".png"))
     return read_sheets (dataset, folder, batches, train, error);
   if (!has_file (folder, batches[0], ".bin"))
@@ -208,4 +232,5 @@ read_cifar10 (
   return TRUE;
 }
 
-const ForgeDataSource forge_data_cifar10 = { "cifar10", read_cifar10 };
+const ForgeDataSource forge_data_cifar10 = { "cifar10", class_names,
+  stamp_cifar10, read_cifar10 };

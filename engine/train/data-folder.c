@@ -326,4 +326,4 @@ read_folder (
   return read_part (dataset, classes, parts.train, TRUE, error);
 }
 
-const ForgeDataSource forge_data_folder = { NULL, read_folder };
+const ForgeDataSource forge_data_folder = { NULL, NULL, NULL, read_folder };

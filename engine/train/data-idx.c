@@ -168,23 +168,46 @@ check_classes (const IdxFile *classes, const IdxFile *pictures, GError **error)
   return TRUE;
 }
 
+static const char *
+pictures_name (ForgeSplit split)
+{
+  return split == FORGE_SPLIT_TEST ? "t10k-images-idx3-ubyte"
+                                   : "train-images-idx3-ubyte";
+}
+
+static const char *
+classes_name (ForgeSplit split)
+{
+  return split == FORGE_SPLIT_TEST ? "t10k-labels-idx1-ubyte"
+                                   : "train-labels-idx1-ubyte";
+}
+
+/* Raw and zipped, for which one is read depends on which are there. */
+static void
+stamp_fashion_mnist (
+    ForgeDataset *dataset, const char *folder, ForgeSplit split)
+{
+  const char *const names[] = { pictures_name (split), classes_name (split) };
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *plain = g_build_filename (folder, names[i], NULL);
+    g_autofree char *zipped = g_strconcat (plain, ".gz", NULL);
+    forge_dataset_stamp (dataset, plain);
+    forge_dataset_stamp (dataset, zipped);
+  }
+}
+
 static gboolean
 read_fashion_mnist (
     ForgeDataset *dataset, const char *folder, ForgeSplit split, GError **error)
 {
-  gboolean train = split != FORGE_SPLIT_TEST;
   g_auto (IdxFile) pictures = { 0 };
   g_auto (IdxFile) classes = { 0 };
-  if (!read_idx (folder,
-          train ? "train-images-idx3-ubyte" : "t10k-images-idx3-ubyte",
-          MAGIC_PICTURES, &pictures, error) ||
-      !read_idx (folder,
-          train ? "train-labels-idx1-ubyte" : "t10k-labels-idx1-ubyte",
-          MAGIC_CLASSES, &classes, error) ||
+  if (!read_idx (
+          folder, pictures_name (split), MAGIC_PICTURES, &pictures, error) ||
+      !read_idx (
+          folder, classes_name (split), MAGIC_CLASSES, &classes, error) ||
       !check_classes (&classes, &pictures, error))
     return FALSE;
-  forge_dataset_stamp (dataset, pictures.path);
-  forge_dataset_stamp (dataset, classes.path);
   g_autofree char *file = g_path_get_basename (pictures.path);
   uint8_t *out = forge_dataset_append (dataset, file, classes.data,
       pictures.dims[0], (int) pictures.dims[2], (int) pictures.dims[1], error);
@@ -193,10 +216,8 @@ read_fashion_mnist (
   gsize n = (gsize) pictures.dims[0] * pictures.dims[1] * pictures.dims[2];
   for (gsize i = 0; i < n; i++)
     memset (out + 3 * i, pictures.data[i], 3);
-  forge_dataset_set_labels (dataset, class_names);
-  dataset->cut = train ? FORGE_CUT_TENTH : FORGE_CUT_NONE;
   return TRUE;
 }
 
-const ForgeDataSource forge_data_fashion_mnist = { "fashion-mnist",
-  read_fashion_mnist };
+const ForgeDataSource forge_data_fashion_mnist = { "fashion-mnist", class_names,
+  stamp_fashion_mnist, read_fashion_mnist };

@@ -54,8 +54,13 @@ struct _ForgeDataset {
   char *hash;
 };
 
+/* Sources with @labels keep all pictures in pixels; the test part is apart,
+ * validation is cut from the training part. @stamp takes all files into the
+ * stamp that @read would read. */
 typedef struct {
   const char *scheme;
+  const char *const *labels;
+  void (*stamp) (ForgeDataset *dataset, const char *folder, ForgeSplit split);
   gboolean (*read) (ForgeDataset *dataset, const char *folder, ForgeSplit split,
       GError **error);
 } ForgeDataSource;
@@ -70,13 +75,16 @@ extern const ForgeDataSource forge_data_folder;
 uint8_t *forge_dataset_append (ForgeDataset *dataset, const char *file_name,
     const uint8_t *classes, uint32_t n_items, int width, int height,
     GError **error);
-void forge_dataset_set_labels (
-    ForgeDataset *dataset, const char *const *labels);
 /* Index of a new file. */
 uint32_t forge_dataset_add_file (
     ForgeDataset *dataset, const char *name, gboolean is_video);
 /* Takes a file into the stamp. */
 void forge_dataset_stamp (ForgeDataset *dataset, const char *path);
+/* What such a source read once, from the cache; FALSE when it is not there.
+ * And puts it there. The stamp says all. */
+gboolean forge_dataset_restore (
+    ForgeDataset *dataset, const ForgeDataSource *source);
+void forge_dataset_store (ForgeDataset *dataset, const ForgeDataSource *source);
 /* What the part holds as decoded pixels depends on this, in hexadecimal
  * digits, and on nothing else but @extra. (transfer full) */
 char *forge_dataset_key (const ForgeDataset *dataset, const char *extra);

@@ -49,13 +49,6 @@ forge_dataset_append (ForgeDataset *dataset, const char *file_name,
   return pixels + n_old * picture_bytes;
 }
 
-void
-forge_dataset_set_labels (ForgeDataset *dataset, const char *const *labels)
-{
-  for (; *labels; labels++)
-    g_ptr_array_add (dataset->labels, g_strdup (*labels));
-}
-
 uint32_t
 forge_dataset_add_file (
     ForgeDataset *dataset, const char *name, gboolean is_video)
@@ -153,6 +146,25 @@ find_source (const char *spec, const char **folder, GError **error)
   return NULL;
 }
 
+static gboolean
+read_source (ForgeDataset *dataset, const ForgeDataSource *source,
+    const char *folder, GError **error)
+{
+  if (!source->labels)
+    return source->read (dataset, folder, dataset->split, error);
+  for (const char *const *label = source->labels; *label; label++)
+    g_ptr_array_add (dataset->labels, g_strdup (*label));
+  dataset->cut =
+      dataset->split == FORGE_SPLIT_TEST ? FORGE_CUT_NONE : FORGE_CUT_TENTH;
+  source->stamp (dataset, folder, dataset->split);
+  if (forge_dataset_restore (dataset, source))
+    return TRUE;
+  if (!source->read (dataset, folder, dataset->split, error))
+    return FALSE;
+  forge_dataset_store (dataset, source);
+  return TRUE;
+}
+
 ForgeDataset *
 forge_dataset_open (
     const char *spec, ForgeSplit split, uint64_t seed, GError **error)
@@ -175,7 +187,7 @@ forge_dataset_open (
   dataset->labels = g_ptr_array_new_with_free_func (g_free);
   dataset->files = g_ptr_array_new_with_free_func (g_free);
   dataset->items = g_array_new (FALSE, FALSE, sizeof (ForgeDataItem));
-  if (!source->read (dataset, folder, split, error))
+  if (!read_source (dataset, source, folder, error))
     return NULL;
   g_ptr_array_add (dataset->labels, NULL);
   if (dataset->cut != FORGE_CUT_NONE)
