@@ -102,8 +102,8 @@ add_item (const Walk *walk, uint32_t file, uint32_t row)
 }
 
 /* An item for each frame; one, which will not load, when there are none. */
-static void
-add_video (const Walk *walk, const char *path)
+static gboolean
+add_video (const Walk *walk, const char *path, GError **error)
 {
   ForgeDataset *dataset = walk->dataset;
   uint32_t file = forge_dataset_add_file (dataset, path, TRUE);
@@ -113,9 +113,15 @@ add_video (const Walk *walk, const char *path)
   g_autofree char *key = g_strdup (g_checksum_get_string (dataset->stamp));
   g_checksum_free (dataset->stamp);
   dataset->stamp = g_steal_pointer (&before);
-  guint n = MAX (forge_video_count (path, key, NULL), 1);
+  g_autoptr (GError) count_error = NULL;
+  guint n = MAX (forge_video_count (path, key, &count_error), 1);
+  if (g_error_matches (count_error, FORGE_ERROR, FORGE_ERROR_ARGUMENT)) {
+    g_propagate_error (error, g_steal_pointer (&count_error));
+    return FALSE;
+  }
   for (guint frame = 0; frame < n; frame++)
     add_item (walk, file, frame);
+  return TRUE;
 }
 
 static gboolean
@@ -136,10 +142,9 @@ add_file (
   }
   forge_dataset_stamp (dataset, path);
   if (is_video)
-    add_video (walk, path);
-  else
-    add_item (walk, forge_dataset_add_file (dataset, path, FALSE),
-        FORGE_DATA_WHOLE_FILE);
+    return add_video (walk, path, error);
+  add_item (walk, forge_dataset_add_file (dataset, path, FALSE),
+      FORGE_DATA_WHOLE_FILE);
   return TRUE;
 }
 
