@@ -166,11 +166,21 @@ has_file (const char *folder, const char *batch, const char *suffix)
   return g_file_test (path, G_FILE_TEST_IS_REGULAR);
 }
 
+/* What the archive of the "python version" unpacks to. */
+static gboolean
+has_pickles (const char *folder, const char *batch)
+{
+  g_autofree char *below =
+      g_build_filename (folder, "cifar-10-batches-py", batch, NULL);
+  return has_file (folder, batch, "") ||
+         has_file (folder, "data_batch_1", "") ||
+         g_file_test (below, G_FILE_TEST_IS_REGULAR);
+}
+
 static gboolean
 refuse (const char *folder, const char *batch, GError **error)
 {
-  gboolean pickle = has_file (folder, batch, "") ||
-                    g_file_test (folder, G_FILE_TEST_IS_REGULAR);
+  gboolean pickle = has_pickles (folder, batch);
   g_set_error (error, FORGE_ERROR,
       pickle ? FORGE_ERROR_FORMAT : FORGE_ERROR_NOT_FOUND,
       pickle ? "%s: '%s' is a Python pickle, which is not read; take the "

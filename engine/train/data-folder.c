@@ -114,12 +114,12 @@ add_video (const Walk *walk, const char *path, GError **error)
   g_checksum_free (dataset->stamp);
   dataset->stamp = g_steal_pointer (&before);
   g_autoptr (GError) count_error = NULL;
-  guint n = MAX (forge_video_count (path, key, &count_error), 1);
+  guint n = forge_video_count (path, key, &count_error);
   if (g_error_matches (count_error, FORGE_ERROR, FORGE_ERROR_ARGUMENT)) {
     g_propagate_error (error, g_steal_pointer (&count_error));
     return FALSE;
   }
-  for (guint frame = 0; frame < n; frame++)
+  for (guint frame = 0; frame < MAX (n, 1); frame++)
     add_item (walk, file, frame);
   return TRUE;
 }

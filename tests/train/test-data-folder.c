@@ -93,7 +93,10 @@ write_broken_files (const char *folder)
   fixture_write (a, "02-empty.png", "", 0);
   fixture_write (a, "03-page.jpg", "<!DOCTYPE html><p>404", 21);
   g_autofree char *damaged = g_memdup2 (png, size_bytes);
-  damaged[size_bytes / 2] ^= 0x55; /* within IDAT: its checksum fails */
+  gsize data = 8;
+  while (memcmp (damaged + data, "IDAT", 4) != 0)
+    data++;
+  damaged[data + 8] ^= 0x55;
   fixture_write (a, "04-checksum.png", damaged, size_bytes);
   memcpy (damaged, png, size_bytes);
   damaged[29] ^= 1; /* the checksum of IHDR itself */
