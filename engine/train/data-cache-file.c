@@ -173,6 +173,34 @@ forge_cache_builder_open (
   return builder;
 }
 
+/* All sums stand in the header, of which @header is the first page. */
+static void
+write_sums (uint8_t *header, const ForgeCacheView *view)
+{
+  uint64_t sum = GUINT64_TO_LE (checksum_view (view));
+  memcpy (header + SUMMED_BYTES - sizeof sum, &sum, sizeof sum);
+  sum = GUINT64_TO_LE (checksum (header, SUMMED_BYTES, 0));
+  memcpy (header + SUMMED_BYTES, &sum, sizeof sum);
+}
+
+gboolean
+forge_cache_seal (uint8_t *bytes, gsize size_bytes)
+{
+  ForgeReader reader;
+  forge_reader_init (&reader, bytes, size_bytes);
+  forge_reader_take (&reader, sizeof magic + KEY_BYTES);
+  uint64_t pixels_bytes = forge_reader_u64le (&reader);
+  uint64_t notes_bytes = forge_reader_u64le (&reader);
+  gsize place = notes_place (pixels_bytes);
+  if (reader.failed || size_bytes < HEADER_BYTES || place == 0 ||
+      place > size_bytes || notes_bytes != size_bytes - place)
+    return FALSE;
+  const ForgeCacheView view = { bytes + HEADER_BYTES, pixels_bytes,
+    bytes + place, notes_bytes };
+  write_sums (bytes, &view);
+  return TRUE;
+}
+
 /* The builder's pages are the file's, wherever that is cut or renamed. */
 static gboolean
 complete (const ForgeCacheBuilder *builder, gsize pixels_bytes,
@@ -184,13 +212,12 @@ complete (const ForgeCacheBuilder *builder, gsize pixels_bytes,
   memset (
       builder->pixels + pixels_bytes, 0, place - HEADER_BYTES - pixels_bytes);
   uint8_t *header = builder->address;
-  uint64_t words[3] = { GUINT64_TO_LE (pixels_bytes),
-    GUINT64_TO_LE (notes_bytes), GUINT64_TO_LE (checksum_view (&view)) };
+  uint64_t words[2] = { GUINT64_TO_LE (pixels_bytes),
+    GUINT64_TO_LE (notes_bytes) };
   memcpy (header, magic, sizeof magic);
   memcpy (header + sizeof magic, builder->key, KEY_BYTES);
   memcpy (header + sizeof magic + KEY_BYTES, words, sizeof words);
-  uint64_t sum = GUINT64_TO_LE (checksum (header, SUMMED_BYTES, 0));
-  memcpy (header + SUMMED_BYTES, &sum, sizeof sum);
+  write_sums (header, &view);
   return ftruncate (builder->fd, (off_t) place) == 0 &&
          pwrite (builder->fd, notes, notes_bytes, (off_t) place) ==
              (ssize_t) notes_bytes;

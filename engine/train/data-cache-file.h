@@ -14,3 +14,6 @@ ForgeCacheBuilder *forge_cache_builder_open (
 /* Writes all that belongs to the file and renames it to @path. */
 gboolean forge_cache_builder_complete (ForgeCacheBuilder *builder,
     const char *path, gsize pixels_bytes, const void *notes, gsize notes_bytes);
+/* Writes the checksums that the bytes should have; FALSE when their lengths
+ * make no sense. */
+gboolean forge_cache_seal (uint8_t *bytes, gsize size_bytes);
