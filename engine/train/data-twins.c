@@ -19,7 +19,7 @@
 #define WINDOW 512
 /* Greatest differences of the thumbnails: colour patches on average; and luma
  * after its mean is taken off, root mean square, a share of the contrast up to
- * a bound. Found by looking at pairs: of the 130 that they give in CIFAR-10
+ * a bound. Found by looking at pairs: of the 100 that they give in CIFAR-10
  * none looked wrong. */
 #define MAX_COLOUR_DIFFERENCE 8
 #define MAX_LUMA_DIFFERENCE 1.0

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * `gst-forge classify MODEL FILE...`: the best classes of PNG and JPEG
- * pictures, through the same path from pixels to scores as the element. A
- * file that cannot be read is named, and the others go on. */
+ * `gst-forge classify MODEL FILE...`: the best classes of PNG, JPEG
+ * and WebP pictures, through the same path from pixels to scores as the
+ * element. A file that cannot be read is named, and the others go on. */
 #include "command.h"
 #include "forge/classifier.h"
 #include "forge/error.h"
@@ -145,7 +145,8 @@ cmd_classify (int argc, char **argv)
     { NULL },
   };
   int status = command_parse_with_group ("classify",
-      "Show the best classes of PNG and JPEG pictures. A file that cannot be"
+      "Show the best classes of PNG, JPEG and WebP pictures. A file that "
+      "cannot be"
       " read is\nreported and the others go on; the exit status is then 3.",
       entries, preprocess_options_group (&preprocess), &argc, &argv);
   if (status >= 0)
