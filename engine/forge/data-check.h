@@ -24,7 +24,7 @@ typedef enum {
  * @kind: a fixed word, of the list at forge_data_check()
  * @severity: how bad
  * @n: how many pictures, or classes
- * @text: a sentence
+ * @text: what it is that was counted
  * @examples: (array zero-terminated=1): some of them
  *
  * One thing that was found.
@@ -41,7 +41,7 @@ typedef struct {
 
 /**
  * ForgeLabelCheck:
- * @n_items: pictures judged; 0 = too few for a judgement
+ * @n_items: pictures judged, of a video one; 0 = too few for a judgement
  * @accuracy: balanced accuracy (mean recall) of the ten nearest neighbours in
  *   the training part, by coarse colour and edge directions
  * @chance: the same after the labels were shuffled, mean of 999 times

@@ -86,7 +86,7 @@ forge_finding_add_pair (
 }
 
 void
-forge_finding_end (ForgeFindingDraft *draft, const char *format, ...)
+forge_finding_end (ForgeFindingDraft *draft, const char *text)
 {
   g_ptr_array_add (draft->examples, NULL);
   char **examples = (char **) g_ptr_array_free (draft->examples, FALSE);
@@ -94,15 +94,12 @@ forge_finding_end (ForgeFindingDraft *draft, const char *format, ...)
     g_strfreev (examples);
     return;
   }
-  va_list args;
-  va_start (args, format);
   ForgeDataFinding *finding = g_new (ForgeDataFinding, 1);
   *finding = (ForgeDataFinding) { .kind = draft->kind,
     .severity = draft->severity,
     .n = draft->n,
-    .text = g_strdup_vprintf (format, args),
+    .text = g_strdup (text),
     .examples = examples };
-  va_end (args);
   g_ptr_array_add (draft->looks->report->findings, finding);
 }
 
@@ -326,16 +323,12 @@ find_unreadable (const ForgeLooks *looks, char *const *reasons)
       n_good[look->class_id]++;
   }
   forge_finding_end (&draft,
-      "%" G_GUINT64_FORMAT " files or pictures cannot be read; training leaves "
-      "them out",
-      draft.n);
+      "files or pictures that cannot be read; training leaves them out");
   forge_finding_begin (&draft, looks, "class-unreadable", FORGE_SEVERITY_ERROR);
   for (guint c = 0; c < report->n_classes; c++)
     if (n_good[c] == 0)
       forge_finding_add (&draft, g_strdup (report->labels[c]));
-  forge_finding_end (&draft,
-      "%" G_GUINT64_FORMAT " classes have no readable picture to train on",
-      draft.n);
+  forge_finding_end (&draft, "classes without a readable picture to train on");
 }
 
 static void
@@ -354,8 +347,7 @@ find_sparse_classes (const ForgeLooks *looks)
                                      report->labels[c], counts[c]));
   }
   forge_finding_end (&draft,
-      "%" G_GUINT64_FORMAT " classes have under %d pictures to train on",
-      draft.n, FEW_PICTURES);
+      "classes with under " G_STRINGIFY (FEW_PICTURES) " pictures to train on");
   forge_finding_begin (&draft, looks, "imbalance", FORGE_SEVERITY_WARNING);
   if (counts[most] > IMBALANCE * counts[least])
     forge_finding_add (&draft,
@@ -363,22 +355,21 @@ find_sparse_classes (const ForgeLooks *looks)
             report->labels[most], counts[most], report->labels[least],
             counts[least]));
   forge_finding_end (&draft,
-      "the largest class has over %d times the pictures of the smallest: weigh "
-      "the classes, and look at each class's F1",
-      IMBALANCE);
+      "the largest class has over " G_STRINGIFY (
+          IMBALANCE) " times the pictures of the smallest: weigh the classes, "
+                     "and look at each class's F1");
 }
 
 static void
 find_flagged (const ForgeLooks *looks, const char *kind, ForgeLookFlags flag,
-    const char *what)
+    const char *text)
 {
   ForgeFindingDraft draft;
   forge_finding_begin (&draft, looks, kind, FORGE_SEVERITY_WARNING);
   for (guint i = 0; i < looks->n; i++)
     if (looks->looks[i].readable && looks->looks[i].flags & flag)
       forge_finding_add_look (&draft, &looks->looks[i]);
-  forge_finding_end (
-      &draft, "%" G_GUINT64_FORMAT " pictures are %s", draft.n, what);
+  forge_finding_end (&draft, text);
 }
 
 static void
@@ -397,9 +388,7 @@ find_ignored (const ForgeLooks *looks)
     draft.n += part->n_ignored - part->ignored->len;
   }
   forge_finding_end (&draft,
-      "%" G_GUINT64_FORMAT " files are passed over, for their names are not of "
-      "pictures",
-      draft.n);
+      "files that are passed over, for their names are not of pictures");
 }
 
 static void
@@ -417,9 +406,8 @@ find_shuffled (const ForgeLooks *looks)
               check->p_value));
   }
   forge_finding_end (&draft,
-      "in %" G_GUINT64_FORMAT " parts the labels might as well be shuffled: "
-      "pictures that look alike share them no more often than by chance",
-      draft.n);
+      "parts whose labels might as well be shuffled: pictures that look alike "
+      "share them no more often than by chance");
 }
 
 static int
@@ -439,9 +427,12 @@ find_all (const ForgeLooks *looks, char *const *reasons)
   find_shuffled (looks);
   forge_looks_find_twins (looks);
   find_sparse_classes (looks);
-  find_flagged (looks, "near-black", FORGE_LOOK_BLACK, "almost black");
-  find_flagged (looks, "blown-out", FORGE_LOOK_BLOWN_OUT, "almost white");
-  find_flagged (looks, "single-colour", FORGE_LOOK_FLAT, "of a single colour");
+  find_flagged (
+      looks, "near-black", FORGE_LOOK_BLACK, "pictures that are almost black");
+  find_flagged (looks, "blown-out", FORGE_LOOK_BLOWN_OUT,
+      "pictures that are almost white");
+  find_flagged (
+      looks, "single-colour", FORGE_LOOK_FLAT, "pictures of a single colour");
   find_ignored (looks);
   /* A stable sort: the order above within one severity. */
   g_ptr_array_sort (looks->report->findings, compare_findings);

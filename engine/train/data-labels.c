@@ -78,15 +78,23 @@ make_features (const ForgeLook *look, float *features)
     edges[i] = EDGE_WEIGHT * sqrtf (edges[i] / sum);
 }
 
-/* At most @most readable pictures of a part, spread evenly. */
+/* At most @most readable pictures of a part, spread evenly. Of a video the
+ * first frame alone: its frames have their label in common, so that they are
+ * one answer, however many there are. */
 static void
 take_sample (
     const ForgeLooks *looks, ForgeSplit split, guint most, Sample *sample)
 {
   g_autoptr (GPtrArray) all = g_ptr_array_new ();
-  for (guint i = 0; i < looks->n; i++)
-    if (looks->looks[i].split == split && looks->looks[i].readable)
-      g_ptr_array_add (all, &looks->looks[i]);
+  uint32_t video = 0;
+  for (guint i = 0; i < looks->n; i++) {
+    const ForgeLook *look = &looks->looks[i];
+    if (look->split != split || !look->readable ||
+        (look->video && look->video == video))
+      continue;
+    video = look->video;
+    g_ptr_array_add (all, (gpointer) look);
+  }
   guint n = MIN (all->len, most);
   sample->n = n;
   sample->looks = g_new (const ForgeLook *, n + 1);

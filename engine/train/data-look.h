@@ -68,10 +68,9 @@ void forge_finding_add_look (ForgeFindingDraft *draft, const ForgeLook *look);
 /* Counts a picture that is like another. */
 void forge_finding_add_pair (
     ForgeFindingDraft *draft, const ForgeLook *look, const ForgeLook *other);
-/* Puts it into the report when something was counted. @format has the number
- * as a G_GUINT64_FORMAT. */
-void forge_finding_end (ForgeFindingDraft *draft, const char *format, ...)
-    G_GNUC_PRINTF (2, 3);
+/* Puts it into the report when something was counted. @text says what it is
+ * that was counted. */
+void forge_finding_end (ForgeFindingDraft *draft, const char *text);
 
 /* data-twins.c: the same or nearly the same picture more than once. */
 void forge_looks_find_twins (const ForgeLooks *looks);

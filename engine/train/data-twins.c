@@ -215,17 +215,13 @@ forge_looks_find_twins (const ForgeLooks *looks)
       &equal.contradiction, looks, "contradiction", FORGE_SEVERITY_ERROR);
   forge_finding_begin (&equal.twin, looks, "duplicate", FORGE_SEVERITY_WARNING);
   find_equal (looks, &equal);
-  forge_finding_end (&equal.leakage,
-      "%" G_GUINT64_FORMAT " pictures are in another part too, pixel by pixel: "
-      "a model is examined on what it was taught",
-      equal.leakage.n);
+  forge_finding_end (&equal.leakage, "pictures that are in another part too, "
+                                     "pixel by pixel, so that a model is "
+                                     "examined on what it was taught");
   forge_finding_end (&equal.contradiction,
-      "%" G_GUINT64_FORMAT " pictures have another label elsewhere, with the "
-      "same pixels",
-      equal.contradiction.n);
-  forge_finding_end (&equal.twin,
-      "%" G_GUINT64_FORMAT " pictures repeat an earlier one of their class",
-      equal.twin.n);
+      "pictures that have another label elsewhere, with the same pixels");
+  forge_finding_end (
+      &equal.twin, "pictures that repeat an earlier one of their class");
   g_free (equal.counted);
 
   Pairs near = { .counted = g_malloc0 (looks->n + 1) };
@@ -236,15 +232,11 @@ forge_looks_find_twins (const ForgeLooks *looks)
   forge_finding_begin (
       &near.twin, looks, "near-duplicate", FORGE_SEVERITY_INFO);
   find_near (looks, &near);
-  forge_finding_end (&near.leakage,
-      "%" G_GUINT64_FORMAT " pictures look the same as one in another part",
-      near.leakage.n);
+  forge_finding_end (
+      &near.leakage, "pictures that look the same as one in another part");
   forge_finding_end (&near.contradiction,
-      "%" G_GUINT64_FORMAT " pictures look the same as one with another label",
-      near.contradiction.n);
+      "pictures that look the same as one with another label");
   forge_finding_end (&near.twin,
-      "%" G_GUINT64_FORMAT " pictures look the same as an earlier one of their "
-      "class",
-      near.twin.n);
+      "pictures that look the same as an earlier one of their class");
   g_free (near.counted);
 }

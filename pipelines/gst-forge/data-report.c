@@ -122,8 +122,9 @@ print_findings (FILE *out, const ForgeDataReport *report)
   for (guint i = 0; i < report->findings->len; i++) {
     const ForgeDataFinding *finding = g_ptr_array_index (report->findings, i);
     n[finding->severity]++;
-    fprintf (out, "%s: %s: %s\n", forge_severity_name (finding->severity),
-        finding->kind, finding->text);
+    fprintf (out, "%s: %s (%" G_GUINT64_FORMAT "): %s\n",
+        forge_severity_name (finding->severity), finding->kind, finding->n,
+        finding->text);
     guint n_examples = g_strv_length (finding->examples);
     for (guint e = 0; e < n_examples; e++) {
       g_autofree char *text = g_utf8_make_valid (finding->examples[e], -1);

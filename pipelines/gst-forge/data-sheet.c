@@ -58,7 +58,8 @@ draw_picture (cairo_t *cr, const ForgePicture *picture, double x, double y)
 static void
 draw_label (cairo_t *cr, const char *label, guint n, double y)
 {
-  g_autofree char *count = g_strdup_printf ("%u pictures", n);
+  g_autofree char *count =
+      g_strdup_printf ("%u picture%s", n, n == 1 ? "" : "s");
   cairo_save (cr);
   cairo_rectangle (cr, 0, y, LABEL_WIDTH - GAP, CELL);
   cairo_clip (cr);

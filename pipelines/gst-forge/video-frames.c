@@ -83,7 +83,8 @@ static gboolean
 build (Reading *reading, GError **error)
 {
   reading->pipeline = gst_parse_launch_full (
-      "uridecodebin name=source caps=video/x-raw expose-all-streams=false"
+      "uridecodebin name=source caps=\"video/x-raw(ANY)\""
+      " expose-all-streams=false"
       " videoflip name=first method=automatic ! videoconvert !"
       " appsink name=frames sync=false max-buffers=4"
       " caps=video/x-raw,format=I420",

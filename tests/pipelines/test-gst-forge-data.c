@@ -132,9 +132,9 @@ errors_exit_with_1 (void)
   g_auto (CommandResult) result =
       command_run ("data bad --json out.json --examples 1");
   command_assert_status (&result, 1);
-  g_assert_nonnull (strstr (result.out, "error: unreadable: 1 "));
+  g_assert_nonnull (strstr (result.out, "error: unreadable (1): "));
   g_assert_nonnull (strstr (result.out, "x.jpg"));
-  g_assert_nonnull (strstr (result.out, "error: leakage: 2 pictures"));
+  g_assert_nonnull (strstr (result.out, "error: leakage (2): pictures"));
   g_assert_nonnull (strstr (result.out, "... and 1 more"));
   const char *path = "out.json";
   g_autofree char *text = NULL;
@@ -162,7 +162,9 @@ frames_of_videos_are_sampled (void)
   make_video ("video/train/bars/1.avi", "smpte", 60, "jpegenc ! avimux");
   make_video (
       "video/train/ball/1.mkv", "circular", 40, "jpegenc ! matroskamux");
-  make_video ("video/val/ball/2.MKV", "ball", 20, "jpegenc ! matroskamux");
+  make_video ("video/val/ball/2.MKV", "ball", 20,
+      "vp8enc deadline=1 cpu-used=8 ! webmmux name=mux"
+      " audiotestsrc num-buffers=40 ! vorbisenc ! mux. mux.");
   /* 6, 4 and 2 seconds. */
   g_assert_cmpint (count_frames ("video", ""), ==, 24);
   g_assert_cmpint (count_frames ("video", "1"), ==, 12);
@@ -179,6 +181,12 @@ frames_of_videos_are_sampled (void)
   g_assert_cmpint (json_object_get_int_member (
                        json_object_get_object_member (root, "sizes"), "64x48"),
       ==, 24);
+  /* Many frames of few videos say nothing of the labels. */
+  g_setenv ("FORGE_VIDEO_SAMPLING", "1000", TRUE);
+  g_auto (CommandResult) all = command_run ("data video");
+  g_unsetenv ("FORGE_VIDEO_SAMPLING");
+  g_assert_null (strstr (all.out, "shuffled-labels"));
+  g_assert_nonnull (strstr (all.out, "labels of train: too few"));
   /* Frames of one video are not held against each other. */
   g_assert_null (find (root, "near-duplicate"));
 }
@@ -199,7 +207,7 @@ broken_videos_are_named (void)
   g_assert_true (g_file_set_contents (page, "<html></html>", -1, NULL));
   g_auto (CommandResult) result = command_run ("data halves --json -");
   command_assert_status (&result, 1);
-  g_assert_nonnull (strstr (result.err, "error: unreadable: 2 "));
+  g_assert_nonnull (strstr (result.err, "error: unreadable (2): "));
   g_assert_nonnull (strstr (result.err, "none.mp4"));
   g_assert_nonnull (strstr (result.err, "page.webm"));
   /* What lies before the cut is good. */
