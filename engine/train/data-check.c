@@ -459,7 +459,6 @@ forge_data_check (ForgeDataset *const *parts,
     .params = &stated,
     .report = report };
   list_looks (&looks);
-  g_autofree ForgeLook *owned = looks.looks;
   g_autofree char **reasons = g_new0 (char *, looks.n + 1);
   Job job = { .looks = &looks, .reasons = reasons };
   gboolean done =
@@ -468,6 +467,7 @@ forge_data_check (ForgeDataset *const *parts,
     find_all (&looks, reasons);
   for (guint i = 0; i < looks.n; i++)
     g_free (reasons[i]);
+  g_free (looks.looks);
   if (!done)
     return NULL;
   report->seconds = (double) (g_get_monotonic_time () - start_us) / 1e6;

@@ -128,6 +128,7 @@ changed_pictures_are_decoded_anew (void)
 {
   char *folder = make_data (60);
   g_autoptr (ForgeLoader) before = load (folder, SIDE, 2);
+  g_assert_nonnull (before->map);
   g_autofree char *path =
       g_build_filename (folder, "train", "dark", "003.png", NULL);
   g_autofree char *other =
@@ -204,6 +205,7 @@ foreign_file_is_not_taken (void)
 {
   char *one = make_data (60), *other = make_data (30);
   g_autoptr (ForgeLoader) a = load (one, SIDE, 1);
+  g_assert_nonnull (a->map);
   g_autoptr (GPtrArray) first = list_cache (".pixels");
   g_autofree char *name = g_strdup (g_ptr_array_index (first, 0));
   g_autofree char *kept = g_strconcat (name, ".kept", NULL);
@@ -263,9 +265,11 @@ oldest_files_go_first (void)
   /* 24 pictures: 8 KB, 18 KB and 32 KB with headers. */
   g_setenv ("FORGE_DATA_CACHE", "40k", TRUE);
   g_autoptr (ForgeLoader) small = load (folder, SIDE, 1);
+  g_assert_nonnull (small->map);
   g_autoptr (GPtrArray) first = list_cache (".pixels");
   set_age (g_ptr_array_index (first, 0), 1000);
   g_autoptr (ForgeLoader) middle = load (folder, 14, 1);
+  g_assert_nonnull (middle->map);
   g_autoptr (GPtrArray) both = list_cache (".pixels");
   g_assert_cmpuint (both->len, ==, 2);
   for (guint i = 0; i < 2; i++)
@@ -275,6 +279,7 @@ oldest_files_go_first (void)
   g_autoptr (ForgeLoader) used = load (folder, SIDE, 1);
   g_assert_true (used->from_cache);
   g_autoptr (ForgeLoader) large = load (folder, 18, 1);
+  g_assert_nonnull (large->map);
   g_autoptr (ForgeLoader) still = load (folder, SIDE, 1);
   g_assert_true (still->from_cache);
   g_autoptr (GPtrArray) left = list_cache (".pixels");
@@ -290,6 +295,7 @@ oldest_files_go_first (void)
   g_assert_true (g_file_set_contents (alive, "x", 1, NULL));
   set_age (dead, 7 * 24 * 3600);
   g_autoptr (ForgeLoader) another = load (folder, 9, 1);
+  g_assert_nonnull (another->map);
   g_assert_false (g_file_test (dead, G_FILE_TEST_EXISTS));
   g_assert_true (g_file_test (alive, G_FILE_TEST_EXISTS));
   g_unsetenv ("FORGE_DATA_CACHE");
