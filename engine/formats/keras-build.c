@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The tools of the layer builders: nodes with shapes inferred on the spot,
- * constants, layouts and activations. */
+ * constants, weights and layouts. */
 #include "formats/keras.h"
 
-#include <math.h>
 #include <string.h>
+
+/* For what a file says in words: sizes, scales, clamps. */
+#define SPARE_CONSTANT_BYTES ((size_t) 64 << 20)
 
 gboolean
 keras_error (const KerasBuilder *builder, const KerasLayer *layer,
@@ -26,13 +28,16 @@ keras_emit (KerasBuilder *builder, const KerasLayer *layer, const char *type,
     GError **error)
 {
   const ForgeOp *op = forge_op_find (type, "");
+  gboolean has_inputs = TRUE;
   for (guint i = 0; i < n_inputs; i++)
-    if (inputs[i] == NULL)
-      op = NULL;
-  if (!op) {
+    has_inputs = has_inputs && inputs[i] != NULL;
+  if (!op || !has_inputs) {
     g_clear_pointer (&attrs, forge_attrs_free);
-    keras_error (builder, layer, error, FORGE_ERROR_UNSUPPORTED,
-        "needs the operator %s, which this version does not have", type);
+    keras_error (builder, layer, error,
+        op ? FORGE_ERROR_MEMORY : FORGE_ERROR_UNSUPPORTED,
+        op ? "no memory for the constants of %s, or absurd ones"
+           : "needs the operator %s, which this version does not have",
+        type);
     return NULL;
   }
   ForgeGraph *graph = builder->graph;
@@ -42,7 +47,8 @@ keras_emit (KerasBuilder *builder, const KerasLayer *layer, const char *type,
   ForgeNode *node =
       forge_graph_add_node (graph, op, name, attrs, inputs, n_inputs, &out, 1);
   if (!op->infer (node, error)) {
-    g_prefix_error (error, "%s: ", builder->name);
+    g_prefix_error (error, "%s: layer '%s' (%s): ", builder->name, layer->name,
+        layer->class_name);
     return NULL;
   }
   return out;
@@ -66,30 +72,126 @@ keras_emit2 (KerasBuilder *builder, const KerasLayer *layer, const char *type,
 ForgeValue *
 keras_constant (KerasBuilder *builder, ForgeTensor *tensor)
 {
+  size_t most_bytes =
+      4 * keras_weights_get_size (builder->weights) + SPARE_CONSTANT_BYTES;
+  if (!tensor || tensor->size_bytes > most_bytes - builder->constant_bytes)
+    return NULL;
+  builder->constant_bytes += tensor->size_bytes;
   return forge_graph_add_constant (builder->graph, NULL, tensor);
+}
+
+static ForgeValue *
+copy_constant (KerasBuilder *builder, ForgeDtype dtype, const ForgeShape *shape,
+    const void *values)
+{
+  g_autoptr (ForgeTensor) tensor = forge_tensor_new (dtype, shape, NULL);
+  if (tensor && tensor->size_bytes > 0)
+    memcpy (tensor->data, values, tensor->size_bytes);
+  return keras_constant (builder, tensor);
 }
 
 ForgeValue *
 keras_scalar (KerasBuilder *builder, float value)
 {
   ForgeShape shape = forge_shape (0);
-  g_autoptr (ForgeTensor) tensor =
-      forge_tensor_new (FORGE_FLOAT32, &shape, NULL);
-  if (!tensor)
-    return NULL;
-  *(float *) tensor->data = value;
-  return keras_constant (builder, tensor);
+  return copy_constant (builder, FORGE_FLOAT32, &shape, &value);
 }
 
 ForgeValue *
 keras_int64s (KerasBuilder *builder, const int64_t *values, guint n_values)
 {
   ForgeShape shape = forge_shape (1, (int) n_values);
-  g_autoptr (ForgeTensor) tensor = forge_tensor_new (FORGE_INT64, &shape, NULL);
+  return copy_constant (builder, FORGE_INT64, &shape, values);
+}
+
+ForgeValue *
+keras_floats (KerasBuilder *builder, const float *values, guint n_values)
+{
+  ForgeShape shape = forge_shape (1, (int) n_values);
+  return copy_constant (builder, FORGE_FLOAT32, &shape, values);
+}
+
+/* out[permuted index] = in[index]; perm as ONNX Transpose, rank 4. */
+static ForgeTensor *
+permute (const ForgeTensor *in, const int perm[4], GError **error)
+{
+  ForgeShape shape = { .rank = 4 };
+  int64_t strides_elems[FORGE_MAX_DIMS];
+  forge_shape_strides (&in->shape, strides_elems);
+  for (int i = 0; i < 4; i++)
+    shape.dims[i] = in->shape.dims[perm[i]];
+  ForgeTensor *out = forge_tensor_new (FORGE_FLOAT32, &shape, error);
+  if (!out)
+    return NULL;
+  const float *from = in->data;
+  float *to = out->data;
+  for (int64_t a = 0; a < shape.dims[0]; a++)
+    for (int64_t b = 0; b < shape.dims[1]; b++)
+      for (int64_t c = 0; c < shape.dims[2]; c++)
+        for (int64_t d = 0; d < shape.dims[3]; d++)
+          *to++ = from[a * strides_elems[perm[0]] + b * strides_elems[perm[1]] +
+                       c * strides_elems[perm[2]] + d * strides_elems[perm[3]]];
+  return out;
+}
+
+static ForgeTensor *
+view (const ForgeTensor *in, const ForgeShape *shape, GError **error)
+{
+  ForgeTensor *out = forge_tensor_new (FORGE_FLOAT32, shape, error);
+  if (out)
+    memcpy (out->data, in->data, out->size_bytes);
+  return out;
+}
+
+ForgeValue *
+keras_weight (KerasBuilder *builder, const KerasLayer *layer,
+    const KerasWeight *weight, GError **error)
+{
+  g_autofree char *key = g_strdup_printf ("%s\n%s\n%s", layer->group,
+      layer->parent ? layer->name : "", weight->variable);
+  ForgeValue *value = g_hash_table_lookup (builder->constants, key);
+  if (value)
+    return value;
+  g_autoptr (ForgeTensor) tensor = keras_weights_read (builder->weights, layer,
+      weight->variable, weight->index, &weight->shape, error);
+  if (tensor && weight->perm) {
+    ForgeTensor *permuted = permute (tensor, weight->perm, error);
+    forge_tensor_unref (tensor);
+    tensor = permuted;
+  }
+  if (tensor && weight->view.rank > 0) {
+    g_assert (
+        forge_shape_count (&weight->view) == forge_tensor_get_count (tensor));
+    ForgeTensor *viewed = view (tensor, &weight->view, error);
+    forge_tensor_unref (tensor);
+    tensor = viewed;
+  }
   if (!tensor)
     return NULL;
-  memcpy (tensor->data, values, n_values * sizeof *values);
-  return keras_constant (builder, tensor);
+  value = keras_constant (builder, tensor);
+  if (value)
+    g_hash_table_insert (builder->constants, g_steal_pointer (&key), value);
+  else
+    keras_error (builder, layer, error, FORGE_ERROR_MEMORY,
+        "no room for the weight '%s'", weight->variable);
+  return value;
+}
+
+ForgeValue *
+keras_reshape (KerasBuilder *builder, const KerasLayer *layer,
+    ForgeValue *value, const int64_t *dims, int rank, GError **error)
+{
+  return keras_emit2 (builder, layer, "Reshape", value,
+      keras_int64s (builder, dims, (guint) rank), error);
+}
+
+ForgeValue *
+keras_transpose (KerasBuilder *builder, const KerasLayer *layer,
+    ForgeValue *value, const int64_t *perm, int rank, GError **error)
+{
+  ForgeAttrs *attrs = forge_attrs_new ();
+  forge_attrs_set_ints (attrs, "perm", perm, (gsize) rank);
+  return keras_emit1 (builder, layer, "Transpose", attrs, value, error);
 }
 
 static gboolean
@@ -100,10 +202,8 @@ transpose (KerasBuilder *builder, const KerasLayer *layer, KerasTensor *tensor,
   static const int64_t to_nhwc[] = { 0, 2, 3, 1 };
   if (tensor->nchw == nchw || tensor->value->shape.rank != 4)
     return TRUE;
-  ForgeAttrs *attrs = forge_attrs_new ();
-  forge_attrs_set_ints (attrs, "perm", nchw ? to_nchw : to_nhwc, 4);
-  ForgeValue *value =
-      keras_emit1 (builder, layer, "Transpose", attrs, tensor->value, error);
+  ForgeValue *value = keras_transpose (
+      builder, layer, tensor->value, nchw ? to_nchw : to_nhwc, 4, error);
   if (!value)
     return FALSE;
   *tensor = (KerasTensor) { .value = value, .nchw = nchw };
@@ -124,106 +224,35 @@ keras_to_nhwc (KerasBuilder *builder, const KerasLayer *layer,
   return transpose (builder, layer, tensor, FALSE, error);
 }
 
-const char *
-keras_activation_name (JsonObject *config, const char *key)
+gboolean
+keras_is_channels_first (const KerasLayer *layer)
 {
-  const char *name = forge_json_string (config, key);
-  JsonObject *object = forge_json_object (config, key);
-  if (!name && object) {
-    /* A registered function: {"class_name": "function", "config": "relu"} */
-    name = forge_json_string (object, "config");
-    if (!name)
-      name = forge_json_string (object, "class_name");
-  }
-  return name ? name : "linear";
-}
-
-static ForgeValue *
-hard_sigmoid (KerasBuilder *builder, const KerasLayer *layer, ForgeValue *x,
-    GError **error)
-{
-  /* Keras 2: clip (0.2 x + 0.5); Keras 3: relu6 (x + 3) / 6. */
-  ForgeAttrs *attrs = forge_attrs_new ();
-  forge_attrs_set_float (
-      attrs, "alpha", builder->keras2 ? 0.2f : (float) (1.0 / 6));
-  forge_attrs_set_float (attrs, "beta", 0.5f);
-  return keras_emit1 (builder, layer, "HardSigmoid", attrs, x, error);
-}
-
-static ForgeValue *
-softmax (KerasBuilder *builder, const KerasLayer *layer,
-    const KerasTensor *tensor, GError **error)
-{
-  ForgeAttrs *attrs = forge_attrs_new ();
-  gboolean channels_second = tensor->nchw && tensor->value->shape.rank == 4;
-  forge_attrs_set_int (attrs, "axis", channels_second ? 1 : -1);
-  return keras_emit1 (builder, layer, "Softmax", attrs, tensor->value, error);
-}
-
-/* Activations that are one ONNX operator. */
-static const struct {
-  const char *keras, *onnx;
-  float alpha; /* NAN = no attribute */
-} direct[] = {
-  { "relu", "Relu", NAN },
-  { "sigmoid", "Sigmoid", NAN },
-  { "tanh", "Tanh", NAN },
-  { "hard_swish", "HardSwish", NAN },
-  { "hard_silu", "HardSwish", NAN },
-  { "elu", "Elu", 1 },
-  { "selu", "Selu", NAN },
-  { "gelu", "Gelu", NAN },
-  { "mish", "Mish", NAN },
-  { "softplus", "Softplus", NAN },
-  { "exponential", "Exp", NAN },
-  { "leaky_relu", "LeakyRelu", 0.2f },
-};
-
-static ForgeValue *
-clamp (KerasBuilder *builder, const KerasLayer *layer, ForgeValue *x, float min,
-    float max, GError **error)
-{
-  ForgeValue *inputs[] = { x, keras_scalar (builder, min),
-    keras_scalar (builder, max) };
-  return keras_emit (builder, layer, "Clip", NULL, inputs, 3, error);
-}
-
-static ForgeValue *
-activate (KerasBuilder *builder, const KerasLayer *layer, const char *name,
-    const KerasTensor *tensor, GError **error)
-{
-  ForgeValue *x = tensor->value;
-  for (gsize i = 0; i < G_N_ELEMENTS (direct); i++) {
-    if (!g_str_equal (name, direct[i].keras))
-      continue;
-    ForgeAttrs *attrs = forge_attrs_new ();
-    if (!isnan (direct[i].alpha))
-      forge_attrs_set_float (attrs, "alpha", direct[i].alpha);
-    return keras_emit1 (builder, layer, direct[i].onnx, attrs, x, error);
-  }
-  if (g_str_equal (name, "softmax"))
-    return softmax (builder, layer, tensor, error);
-  if (g_str_equal (name, "relu6"))
-    return clamp (builder, layer, x, 0, 6, error);
-  if (g_str_equal (name, "hard_sigmoid"))
-    return hard_sigmoid (builder, layer, x, error);
-  if (g_str_equal (name, "silu") || g_str_equal (name, "swish")) {
-    ForgeValue *gate = keras_emit1 (builder, layer, "Sigmoid", NULL, x, error);
-    return gate ? keras_emit2 (builder, layer, "Mul", x, gate, error) : NULL;
-  }
-  keras_error (builder, layer, error, FORGE_ERROR_UNSUPPORTED,
-      "activation '%s' is not implemented", name);
-  return NULL;
+  return g_strcmp0 (forge_json_string (layer->config, "data_format"),
+             "channels_first") == 0;
 }
 
 gboolean
-keras_activate (KerasBuilder *builder, const KerasLayer *layer,
-    const char *activation, KerasTensor *tensor, GError **error)
+keras_to_images (KerasBuilder *builder, const KerasLayer *layer,
+    KerasTensor *tensor, GError **error)
 {
-  if (g_str_equal (activation, "linear"))
-    return TRUE;
-  tensor->value = activate (builder, layer, activation, tensor, error);
-  return tensor->value != NULL;
+  int rank = tensor->value->shape.rank;
+  if (rank != 4)
+    return keras_error (builder, layer, error, FORGE_ERROR_SHAPE,
+        "expected images of 4 dimensions, found %d", rank);
+  return transpose (
+      builder, layer, tensor, !keras_is_channels_first (layer), error);
+}
+
+int
+keras_axis (const KerasTensor *tensor, gint64 axis)
+{
+  static const int nhwc_to_nchw[] = { 0, 2, 3, 1 };
+  int rank = tensor->value->shape.rank;
+  if (axis < 0)
+    axis += rank;
+  if (axis < 0 || axis >= rank)
+    return -1;
+  return tensor->nchw ? nhwc_to_nchw[axis] : (int) axis;
 }
 
 gboolean

@@ -1,71 +1,141 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Keras layers that scale: normalisations and the preprocessing that a model
- * carries inside. Source: keras.io/api/layers. */
+ * Keras normalisations, and LayerScale of ConvNeXt. Source:
+ * keras.io/api/layers/normalization_layers. */
 #include "formats/keras.h"
 
 #include <math.h>
 
-static ForgeTensor *
-filled (int64_t n_values, float value)
+/* The layer's one axis in the user's order, written as a number or as a list
+ * of one; -1 when it is neither or out of range. */
+static int
+read_axis (const KerasLayer *layer, int rank)
 {
-  ForgeShape shape = forge_shape (1, (int) n_values);
-  ForgeTensor *tensor = forge_tensor_new (FORGE_FLOAT32, &shape, NULL);
-  for (int64_t i = 0; tensor && i < n_values; i++)
-    ((float *) tensor->data)[i] = value;
-  return tensor;
+  JsonArray *list = forge_json_array (layer->config, "axis");
+  if (list && json_array_get_length (list) != 1)
+    return -1;
+  gint64 axis = list ? forge_json_int_at (list, 0, -1)
+                     : forge_json_int (layer->config, "axis", -1);
+  if (axis < 0)
+    axis += rank;
+  return axis >= 0 && axis < rank ? (int) axis : -1;
 }
 
-/* TRUE when the layer's axis is the last, written as -1, 3 or [3]. */
-static gboolean
-is_last_axis (JsonObject *config, int rank)
+static float
+epsilon (const KerasLayer *layer)
 {
-  gint64 axis = forge_json_int (config, "axis", -1);
-  JsonArray *list = forge_json_array (config, "axis");
-  if (list && json_array_get_length (list) != 1)
-    return FALSE;
-  if (list)
-    axis = forge_json_int_at (list, 0, -1);
-  return axis == -1 || axis == rank - 1;
+  return (float) forge_json_double (layer->config, "epsilon", 1e-3);
+}
+
+static ForgeValue *
+filled (KerasBuilder *builder, const ForgeShape *shape, float value)
+{
+  g_autoptr (ForgeTensor) tensor =
+      forge_tensor_new (FORGE_FLOAT32, shape, NULL);
+  for (int64_t i = 0; tensor && i < forge_tensor_get_count (tensor); i++)
+    ((float *) tensor->data)[i] = value;
+  return keras_constant (builder, tensor);
+}
+
+/* A weight of @shape where the layer has it (*index moves on), else all
+ * @value. */
+static gboolean
+weight_or (KerasBuilder *builder, const KerasLayer *layer, const char *variable,
+    gboolean present, const ForgeShape *shape, guint *index, float value,
+    ForgeValue **out, GError **error)
+{
+  if (present) {
+    const KerasWeight weight = { variable, (*index)++, *shape };
+    *out = keras_weight (builder, layer, &weight, error);
+    return *out != NULL;
+  }
+  *out = filled (builder, shape, value);
+  return *out || keras_error (builder, layer, error, FORGE_ERROR_MEMORY,
+                     "no room for its constants");
+}
+
+static gboolean
+read_affine (KerasBuilder *builder, const KerasLayer *layer,
+    const ForgeShape *shape, guint *index, ForgeValue *values[2],
+    GError **error)
+{
+  JsonObject *config = layer->config;
+  return weight_or (builder, layer, "gamma",
+             forge_json_bool (config, "scale", TRUE), shape, index, 1,
+             &values[0], error) &&
+         weight_or (builder, layer, "beta",
+             forge_json_bool (config, "center", TRUE), shape, index, 0,
+             &values[1], error);
+}
+
+/* Moves @axis to place 1, or back from there. */
+static gboolean
+swap_axis (KerasBuilder *builder, const KerasLayer *layer, int axis,
+    KerasTensor *tensor, GError **error)
+{
+  int64_t perm[FORGE_MAX_DIMS];
+  int rank = tensor->value->shape.rank;
+  if (axis == 1)
+    return TRUE;
+  for (int i = 0; i < rank; i++)
+    perm[i] = i == 1 ? axis : i == axis ? 1 : i;
+  tensor->value =
+      keras_transpose (builder, layer, tensor->value, perm, rank, error);
+  return tensor->value != NULL;
 }
 
 gboolean
 keras_build_batch_norm (KerasBuilder *builder, const KerasLayer *layer,
     KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
-  static const char *const names[] = { "gamma", "beta", "moving_mean",
-    "moving_variance" };
   *out = inputs[0];
   int rank = out->value->shape.rank;
-  if ((rank != 2 && rank != 4) || !is_last_axis (layer->config, rank))
+  int axis = read_axis (layer, rank);
+  if (rank < 2 || axis < 1)
     return keras_error (builder, layer, error, FORGE_ERROR_UNSUPPORTED,
-        "batch normalisation over another axis than the channels");
-  gboolean present[] = { forge_json_bool (layer->config, "scale", TRUE),
-    forge_json_bool (layer->config, "center", TRUE), TRUE, TRUE };
-  ForgeTensor *read[4] = { NULL };
-  gboolean ok = keras_to_nchw (builder, layer, out, error);
-  for (guint i = 0, index = 0; ok && i < 4; i++) {
-    if (present[i])
-      read[i] = keras_weights_read (builder->weights, layer->group, layer->name,
-          names[i], index++, 1, error);
-    ok = read[i] || !present[i];
-  }
-  ForgeValue *values[5] = { out->value };
-  for (guint i = 0; ok && i < 4; i++) {
-    if (!read[i])
-      read[i] = filled (read[2]->shape.dims[0], i == 0 ? 1 : 0);
-    values[i + 1] = keras_constant (builder, read[i]);
-  }
-  for (guint i = 0; i < 4; i++)
-    forge_tensor_unref (read[i]);
-  if (!ok)
+        "batch normalisation over several axes or none of the %d", rank);
+  if (rank == 4 && axis == 3 && !keras_to_nchw (builder, layer, out, error))
     return FALSE;
+  int at = keras_axis (out, axis);
+  ForgeShape shape = { 1, { out->value->shape.dims[at] } };
+  if (shape.dims[0] < 1)
+    return keras_error (builder, layer, error, FORGE_ERROR_SHAPE,
+        "the number of channels is not known");
+  guint index = 0;
+  ForgeValue *values[5] = { NULL };
+  if (!read_affine (builder, layer, &shape, &index, &values[1], error) ||
+      !weight_or (builder, layer, "moving_mean", TRUE, &shape, &index, 0,
+          &values[3], error) ||
+      !weight_or (builder, layer, "moving_variance", TRUE, &shape, &index, 0,
+          &values[4], error) ||
+      !swap_axis (builder, layer, at, out, error))
+    return FALSE;
+  values[0] = out->value;
   ForgeAttrs *attrs = forge_attrs_new ();
-  forge_attrs_set_float (attrs, "epsilon",
-      (float) forge_json_double (layer->config, "epsilon", 1e-3));
+  forge_attrs_set_float (attrs, "epsilon", epsilon (layer));
   out->value = keras_emit (
       builder, layer, "BatchNormalization", attrs, values, 5, error);
-  return out->value != NULL;
+  return out->value && swap_axis (builder, layer, at, out, error);
+}
+
+/* The first of the axes normalised, when they are the last ones, all of known
+ * extents; -1 else. */
+static int
+first_of_last (const KerasLayer *layer, const ForgeShape *shape)
+{
+  JsonArray *list = forge_json_array (layer->config, "axis");
+  int n_axes = list ? (int) json_array_get_length (list) : 1;
+  guint seen = 0;
+  for (int i = 0; i < n_axes; i++) {
+    gint64 axis = list ? forge_json_int_at (list, (guint) i, 99)
+                       : forge_json_int (layer->config, "axis", -1);
+    axis += axis < 0 ? shape->rank : 0;
+    if (axis < 1 || axis >= shape->rank || shape->dims[axis] < 1)
+      return -1;
+    seen |= 1u << axis;
+  }
+  int first = shape->rank - n_axes;
+  return first > 0 && seen == (1u << shape->rank) - (1u << first) ? first : -1;
 }
 
 gboolean
@@ -75,122 +145,155 @@ keras_build_layer_norm (KerasBuilder *builder, const KerasLayer *layer,
   *out = inputs[0];
   if (!keras_to_nhwc (builder, layer, out, error))
     return FALSE;
-  if (!is_last_axis (layer->config, out->value->shape.rank) ||
-      !forge_json_bool (layer->config, "scale", TRUE) ||
-      !forge_json_bool (layer->config, "center", TRUE))
+  int first = first_of_last (layer, &out->value->shape);
+  if (first < 0 || forge_json_bool (layer->config, "rms_scaling", FALSE))
     return keras_error (builder, layer, error, FORGE_ERROR_UNSUPPORTED,
-        "layer normalisation without scale or centre, or over another axis "
-        "than the last");
-  g_autoptr (ForgeTensor) gamma = keras_weights_read (
-      builder->weights, layer->group, layer->name, "gamma", 0, 1, error);
-  g_autoptr (ForgeTensor) beta =
-      gamma ? keras_weights_read (builder->weights, layer->group, layer->name,
-                  "beta", 1, 1, error)
-            : NULL;
-  if (!beta)
+        "layer normalisation over other axes than the last ones, or by the "
+        "root of the mean square");
+  ForgeShape shape = { .rank = out->value->shape.rank - first };
+  for (int i = 0; i < shape.rank; i++)
+    shape.dims[i] = out->value->shape.dims[first + i];
+  guint index = 0;
+  ForgeValue *values[3] = { out->value };
+  if (!read_affine (builder, layer, &shape, &index, &values[1], error))
     return FALSE;
-  ForgeValue *values[] = { out->value, keras_constant (builder, gamma),
-    keras_constant (builder, beta) };
   ForgeAttrs *attrs = forge_attrs_new ();
-  forge_attrs_set_int (attrs, "axis", -1);
-  forge_attrs_set_float (attrs, "epsilon",
-      (float) forge_json_double (layer->config, "epsilon", 1e-3));
+  forge_attrs_set_int (attrs, "axis", -shape.rank);
+  forge_attrs_set_float (attrs, "epsilon", epsilon (layer));
   out->value = keras_emit (
       builder, layer, "LayerNormalization", attrs, values, 3, error);
   return out->value != NULL;
 }
 
-/* x * scale + offset; a number, or a list of one number a channel. */
+/* [N, C, ...] as [N, groups, everything]: each group has mean 0 and variance
+ * 1 then, by InstanceNormalization. */
 static gboolean
-scale_and_offset (KerasBuilder *builder, const KerasLayer *layer,
-    ForgeTensor *scale, ForgeTensor *offset, KerasTensor *out, GError **error)
+normalise_groups (KerasBuilder *builder, const KerasLayer *layer,
+    int64_t groups, KerasTensor *out, GError **error)
 {
-  if (!out->value->producer)
-    builder->scales_input = TRUE;
-  /* [C] broadcasts along the last axis. */
-  if (!keras_to_nhwc (builder, layer, out, error))
+  ForgeShape shape = out->value->shape, each = { 1, { groups } };
+  int64_t grouped[] = { 0, groups, -1 }, back[FORGE_MAX_DIMS] = { 0, -1 };
+  for (int i = 2; i < shape.rank; i++)
+    back[i] = shape.dims[i];
+  back[1] = shape.dims[1];
+  ForgeValue *values[] = { keras_reshape (
+                               builder, layer, out->value, grouped, 3, error),
+    filled (builder, &each, 1), filled (builder, &each, 0) };
+  if (!values[0])
     return FALSE;
-  out->value = keras_emit2 (builder, layer, "Mul", out->value,
-      keras_constant (builder, scale), error);
+  ForgeAttrs *attrs = forge_attrs_new ();
+  forge_attrs_set_float (attrs, "epsilon", epsilon (layer));
+  out->value = keras_emit (
+      builder, layer, "InstanceNormalization", attrs, values, 3, error);
   if (out->value)
-    out->value = keras_emit2 (builder, layer, "Add", out->value,
-        keras_constant (builder, offset), error);
+    out->value =
+        keras_reshape (builder, layer, out->value, back, shape.rank, error);
   return out->value != NULL;
 }
 
-/* A number, a list, or a list in lists (Normalization writes [[[m, m, m]]]);
- * NULL when it is none. */
-static ForgeTensor *
-read_numbers (JsonObject *config, const char *key, double fallback)
+gboolean
+keras_build_group_norm (KerasBuilder *builder, const KerasLayer *layer,
+    KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
-  JsonArray *array = forge_json_array (config, key);
-  if (!array) {
-    ForgeShape scalar = forge_shape (0);
-    ForgeTensor *tensor = forge_tensor_new (FORGE_FLOAT32, &scalar, NULL);
-    if (tensor)
-      *(float *) tensor->data =
-          (float) forge_json_double (config, key, fallback);
-    return tensor;
+  *out = inputs[0];
+  int rank = out->value->shape.rank;
+  int axis = read_axis (layer, rank);
+  if (rank == 4 && axis == 3 && !keras_to_nchw (builder, layer, out, error))
+    return FALSE;
+  int at = axis >= 0 ? keras_axis (out, axis) : -1;
+  int64_t channels = at >= 1 ? out->value->shape.dims[at] : -1;
+  gint64 groups = forge_json_int (layer->config, "groups", 32);
+  if (groups == -1)
+    groups = channels;
+  ForgeShape rest = { 0 };
+  for (int i = 1; i < rank; i++)
+    rest.dims[rest.rank++] = out->value->shape.dims[i];
+  if (channels < 1 || groups < 1 || channels % groups != 0 ||
+      forge_shape_count (&rest) < 1)
+    return keras_error (builder, layer, error, FORGE_ERROR_SHAPE,
+        "%d channels in %d groups, or extents that are not known",
+        (int) channels, (int) groups);
+  /* [C, 1, ...] goes along axis 1 */
+  ForgeShape shape = { 1, { channels } };
+  KerasWeight gamma = { "gamma", 0, shape, NULL, { rank - 1, { channels } } };
+  for (int i = 1; i < rank - 1; i++)
+    gamma.view.dims[i] = 1;
+  KerasWeight beta = gamma;
+  gboolean scales = forge_json_bool (layer->config, "scale", TRUE);
+  beta.variable = "beta";
+  beta.index = scales;
+  if (!swap_axis (builder, layer, at, out, error) ||
+      !normalise_groups (builder, layer, groups, out, error))
+    return FALSE;
+  if (scales) {
+    ForgeValue *value = keras_weight (builder, layer, &gamma, error);
+    out->value =
+        value ? keras_emit2 (builder, layer, "Mul", out->value, value, error)
+              : NULL;
   }
-  while (json_array_get_length (array) == 1 && forge_json_array_at (array, 0))
-    array = forge_json_array_at (array, 0);
-  guint n_values = json_array_get_length (array);
-  ForgeTensor *tensor =
-      n_values >= 1 && n_values <= 4096 ? filled (n_values, 0) : NULL;
-  for (guint i = 0; tensor && i < n_values; i++) {
-    JsonNode *node = json_array_get_element (array, i);
-    if (!JSON_NODE_HOLDS_VALUE (node))
-      g_clear_pointer (&tensor, forge_tensor_unref);
-    else
-      ((float *) tensor->data)[i] = (float) json_node_get_double (node);
+  if (out->value && forge_json_bool (layer->config, "center", TRUE)) {
+    ForgeValue *value = keras_weight (builder, layer, &beta, error);
+    out->value =
+        value ? keras_emit2 (builder, layer, "Add", out->value, value, error)
+              : NULL;
   }
-  return tensor;
+  return out->value && swap_axis (builder, layer, at, out, error);
+}
+
+/* x / sqrt (max (sum x^2, 1e-12)) over @axes. */
+ForgeValue *
+keras_unit_length (KerasBuilder *builder, const KerasLayer *layer,
+    ForgeValue *x, const int64_t *axes, guint n_axes, GError **error)
+{
+  ForgeAttrs *attrs = forge_attrs_new ();
+  forge_attrs_set_ints (attrs, "axes", axes, n_axes);
+  ForgeValue *y =
+      keras_emit1 (builder, layer, "ReduceSumSquare", attrs, x, error);
+  if (y)
+    y = keras_emit2 (
+        builder, layer, "Max", y, keras_scalar (builder, 1e-12f), error);
+  if (y)
+    y = keras_emit1 (builder, layer, "Sqrt", NULL, y, error);
+  return y ? keras_emit2 (builder, layer, "Div", x, y, error) : NULL;
 }
 
 gboolean
-keras_build_rescaling (KerasBuilder *builder, const KerasLayer *layer,
+keras_build_unit_norm (KerasBuilder *builder, const KerasLayer *layer,
     KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
-  g_autoptr (ForgeTensor) scale = read_numbers (layer->config, "scale", 1);
-  g_autoptr (ForgeTensor) offset = read_numbers (layer->config, "offset", 0);
+  int64_t axes[FORGE_MAX_DIMS];
+  JsonArray *list = forge_json_array (layer->config, "axis");
+  guint n_axes = list ? json_array_get_length (list) : 1;
   *out = inputs[0];
-  if (!scale || !offset)
-    return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
-        "expected numbers as scale and offset");
-  return scale_and_offset (builder, layer, scale, offset, out, error);
-}
-
-static ForgeTensor *
-read_statistic (KerasBuilder *builder, const KerasLayer *layer, const char *key,
-    guint index, GError **error)
-{
-  JsonNode *node = json_object_get_member (layer->config, key);
-  if (node && !JSON_NODE_HOLDS_NULL (node))
-    return read_numbers (layer->config, key, 0);
-  return keras_weights_read (
-      builder->weights, layer->group, layer->name, key, index, 1, error);
-}
-
-gboolean
-keras_build_normalization (KerasBuilder *builder, const KerasLayer *layer,
-    KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
-{
-  g_autoptr (GError) reason = NULL;
-  g_autoptr (ForgeTensor) mean =
-      read_statistic (builder, layer, "mean", 0, &reason);
-  g_autoptr (ForgeTensor) variance =
-      mean ? read_statistic (builder, layer, "variance", 1, &reason) : NULL;
-  *out = inputs[0];
-  if (!mean || !variance || !forge_shape_equal (&mean->shape, &variance->shape))
-    return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
-        "expected mean and variance of one shape: %s",
-        reason ? reason->message : "their shapes differ");
-  float *m = mean->data, *v = variance->data;
-  gboolean invert = forge_json_bool (layer->config, "invert", FALSE);
-  for (int64_t i = 0; i < forge_shape_count (&mean->shape); i++) {
-    float deviation = fmaxf (sqrtf (v[i]), 1e-7f);
-    v[i] = invert ? deviation : 1 / deviation;
-    m[i] = invert ? m[i] : -m[i] / deviation;
+  for (guint i = 0; i < MIN (n_axes, FORGE_MAX_DIMS); i++) {
+    axes[i] =
+        keras_axis (out, list ? forge_json_int_at (list, i, 99)
+                              : forge_json_int (layer->config, "axis", -1));
+    if (axes[i] < 0)
+      n_axes = G_MAXUINT;
   }
-  return scale_and_offset (builder, layer, variance, mean, out, error);
+  if (n_axes < 1 || n_axes > FORGE_MAX_DIMS)
+    return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
+        "an axis that the input does not have");
+  out->value =
+      keras_unit_length (builder, layer, out->value, axes, n_axes, error);
+  return out->value != NULL;
+}
+
+/* ConvNeXt's: gamma * x. */
+gboolean
+keras_build_layer_scale (KerasBuilder *builder, const KerasLayer *layer,
+    KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
+{
+  *out = inputs[0];
+  if (!keras_to_nhwc (builder, layer, out, error))
+    return FALSE;
+  const ForgeShape *shape = &out->value->shape;
+  const KerasWeight gamma = { "gamma", 0,
+    { 1, { shape->rank > 0 ? shape->dims[shape->rank - 1] : -1 } } };
+  ForgeValue *value = keras_weight (builder, layer, &gamma, error);
+  out->value =
+      value ? keras_emit2 (builder, layer, "Mul", out->value, value, error)
+            : NULL;
+  return out->value != NULL;
 }

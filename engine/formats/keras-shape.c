@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Keras layers that move pixels about: reshapes, padding, crops and resizes.
+ * Keras layers that move values about: reshapes, padding and crops.
  * Axes are Keras' own, so values are brought to [N, H, W, C] where the order
  * of the elements matters. Source: keras.io/api/layers. */
 #include "formats/keras.h"
-
-#include <math.h>
-#include <string.h>
 
 #define MAX_EXTENT 32768
 
@@ -14,13 +11,21 @@ gboolean
 keras_build_flatten (KerasBuilder *builder, const KerasLayer *layer,
     KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
+  static const int64_t to_last[] = { 0, 2, 3, 1 };
   *out = inputs[0];
   if (!keras_to_nhwc (builder, layer, out, error))
     return FALSE;
+  /* channels_first: Keras moves them to the end, so that weights behind it
+   * are the same in both orders */
+  if (keras_is_channels_first (layer) && out->value->shape.rank == 4)
+    out->value =
+        keras_transpose (builder, layer, out->value, to_last, 4, error);
+  if (!out->value)
+    return FALSE;
   ForgeAttrs *attrs = forge_attrs_new ();
   forge_attrs_set_int (attrs, "axis", 1);
-  out->value =
-      keras_emit1 (builder, layer, "Flatten", attrs, out->value, error);
+  *out = (KerasTensor) { .value = keras_emit1 (builder, layer, "Flatten", attrs,
+                             out->value, error) };
   return out->value != NULL;
 }
 
@@ -43,8 +48,27 @@ keras_build_reshape (KerasBuilder *builder, const KerasLayer *layer,
   *out = inputs[0];
   if (!keras_to_nhwc (builder, layer, out, error))
     return FALSE;
-  out->value = keras_emit2 (builder, layer, "Reshape", out->value,
-      keras_int64s (builder, dims, n_dims + 1), error);
+  out->value =
+      keras_reshape (builder, layer, out->value, dims, (int) n_dims + 1, error);
+  return out->value != NULL;
+}
+
+/* [N, C] to [N, n, C]. */
+gboolean
+keras_build_repeat_vector (KerasBuilder *builder, const KerasLayer *layer,
+    KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
+{
+  static const int64_t row[] = { 0, 1, -1 };
+  gint64 n = forge_json_int (layer->config, "n", 0);
+  *out = inputs[0];
+  if (out->value->shape.rank != 2 || n < 1 || n > MAX_EXTENT)
+    return keras_error (builder, layer, error, FORGE_ERROR_SHAPE,
+        "expected an input of 2 dimensions and n in 1..%d", MAX_EXTENT);
+  const int64_t times[] = { 1, n, 1 };
+  out->value = keras_reshape (builder, layer, out->value, row, 3, error);
+  if (out->value)
+    out->value = keras_emit2 (builder, layer, "Tile", out->value,
+        keras_int64s (builder, times, 3), error);
   return out->value != NULL;
 }
 
@@ -61,12 +85,15 @@ keras_build_permute (KerasBuilder *builder, const KerasLayer *layer,
     return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
         "expected dims of %d numbers", rank - 1);
   int64_t perm[FORGE_MAX_DIMS] = { 0 };
-  for (int i = 1; i < rank; i++)
+  guint seen = 1;
+  for (int i = 1; i < rank; i++) {
     perm[i] = forge_json_int_at (dims, (guint) i - 1, -1);
-  ForgeAttrs *attrs = forge_attrs_new ();
-  forge_attrs_set_ints (attrs, "perm", perm, (gsize) rank);
-  out->value =
-      keras_emit1 (builder, layer, "Transpose", attrs, out->value, error);
+    if (perm[i] < 1 || perm[i] >= rank || (seen & (1u << perm[i])))
+      return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
+          "expected dims to name each of 1..%d once", rank - 1);
+    seen |= 1u << perm[i];
+  }
+  out->value = keras_transpose (builder, layer, out->value, perm, rank, error);
   return out->value != NULL;
 }
 
@@ -98,7 +125,7 @@ keras_build_zero_padding (KerasBuilder *builder, const KerasLayer *layer,
     return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
         "expected a padding of numbers in 0..%d", MAX_EXTENT);
   *out = inputs[0];
-  if (!keras_to_nchw (builder, layer, out, error))
+  if (!keras_to_images (builder, layer, out, error))
     return FALSE;
   const int64_t pads[] = { 0, 0, m[0][0], m[1][0], 0, 0, m[0][1], m[1][1] };
   out->value = keras_emit2 (builder, layer, "Pad", out->value,
@@ -106,12 +133,13 @@ keras_build_zero_padding (KerasBuilder *builder, const KerasLayer *layer,
   return out->value != NULL;
 }
 
-/* Rows [y0, y1) and columns [x0, x1) of an NCHW image. */
-static gboolean
-slice (KerasBuilder *builder, const KerasLayer *layer, int64_t y0, int64_t y1,
-    int64_t x0, int64_t x1, KerasTensor *out, GError **error)
+/* Rows [y, y + height) and columns [x, x + width) of an NCHW image. */
+gboolean
+keras_slice (KerasBuilder *builder, const KerasLayer *layer, int64_t y,
+    int64_t height, int64_t x, int64_t width, KerasTensor *out, GError **error)
 {
-  const int64_t starts[] = { y0, x0 }, ends[] = { y1, x1 }, axes[] = { 2, 3 };
+  const int64_t starts[] = { y, x }, ends[] = { y + height, x + width };
+  const int64_t axes[] = { 2, 3 };
   ForgeValue *values[] = { out->value, keras_int64s (builder, starts, 2),
     keras_int64s (builder, ends, 2), keras_int64s (builder, axes, 2) };
   out->value = keras_emit (builder, layer, "Slice", NULL, values, 4, error);
@@ -123,95 +151,16 @@ keras_build_cropping (KerasBuilder *builder, const KerasLayer *layer,
     KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
   *out = inputs[0];
-  if (!keras_to_nchw (builder, layer, out, error))
+  if (!keras_to_images (builder, layer, out, error))
     return FALSE;
   int64_t height = out->value->shape.dims[2];
   int64_t width = out->value->shape.dims[3];
-  if (g_str_equal (layer->class_name, "CenterCrop")) {
-    int64_t h = forge_json_int (layer->config, "height", 0);
-    int64_t w = forge_json_int (layer->config, "width", 0);
-    if (h < 1 || w < 1 || h > height || w > width)
-      return keras_error (builder, layer, error, FORGE_ERROR_UNSUPPORTED,
-          "a crop to %dx%d out of %dx%d (Keras would enlarge first)", (int) w,
-          (int) h, (int) width, (int) height);
-    int64_t y = (height - h) / 2, x = (width - w) / 2;
-    return slice (builder, layer, y, y + h, x, x + w, out, error);
-  }
   int64_t m[2][2];
-  if (!read_margins (layer->config, "cropping", m) || height < 0 || width < 0 ||
+  if (!read_margins (layer->config, "cropping", m) ||
       m[0][0] + m[0][1] >= height || m[1][0] + m[1][1] >= width)
     return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
         "expected a cropping smaller than the %dx%d input", (int) width,
         (int) height);
-  return slice (builder, layer, m[0][0], height - m[0][1], m[1][0],
-      width - m[1][1], out, error);
-}
-
-/* To @height x @width by ONNX Resize with half-pixel centres. */
-static gboolean
-resize (KerasBuilder *builder, const KerasLayer *layer, int64_t height,
-    int64_t width, KerasTensor *out, GError **error)
-{
-  const char *name = forge_json_string (layer->config, "interpolation");
-  gboolean nearest = g_strcmp0 (name, "nearest") == 0;
-  if (!keras_to_nchw (builder, layer, out, error))
-    return FALSE;
-  if (!nearest && g_strcmp0 (name, "bilinear") != 0)
-    return keras_error (builder, layer, error, FORGE_ERROR_UNSUPPORTED,
-        "interpolation '%s'", name ? name : "none");
-  const ForgeShape *shape = &out->value->shape;
-  if (height < 1 || width < 1 || height > MAX_EXTENT || width > MAX_EXTENT ||
-      shape->dims[1] < 1)
-    return keras_error (builder, layer, error, FORGE_ERROR_SHAPE,
-        "cannot resize to %dx%d", (int) width, (int) height);
-  ForgeShape two = forge_shape (1, 4);
-  g_autoptr (ForgeTensor) scales =
-      forge_tensor_new (FORGE_FLOAT32, &two, error);
-  if (!scales)
-    return FALSE;
-  const float factors[] = { 1, 1, (float) height / (float) shape->dims[2],
-    (float) width / (float) shape->dims[3] };
-  memcpy (scales->data, factors, sizeof factors);
-  ForgeShape none = forge_shape (1, 0);
-  g_autoptr (ForgeTensor) roi = forge_tensor_new (FORGE_FLOAT32, &none, error);
-  if (!roi)
-    return FALSE;
-  ForgeAttrs *attrs = forge_attrs_new ();
-  forge_attrs_set_string (attrs, "mode", nearest ? "nearest" : "linear");
-  forge_attrs_set_string (
-      attrs, "coordinate_transformation_mode", "half_pixel");
-  if (nearest)
-    forge_attrs_set_string (attrs, "nearest_mode", "round_prefer_floor");
-  ForgeValue *values[] = { out->value, keras_constant (builder, roi),
-    keras_constant (builder, scales) };
-  out->value = keras_emit (builder, layer, "Resize", attrs, values, 3, error);
-  return out->value != NULL;
-}
-
-gboolean
-keras_build_up_sampling (KerasBuilder *builder, const KerasLayer *layer,
-    KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
-{
-  int64_t size[2];
-  *out = inputs[0];
-  if (!keras_pair (layer->config, "size", 2, size))
-    return keras_error (builder, layer, error, FORGE_ERROR_FORMAT,
-        "expected a size of two positive numbers");
-  if (!keras_to_nchw (builder, layer, out, error))
-    return FALSE;
-  return resize (builder, layer, out->value->shape.dims[2] * size[0],
-      out->value->shape.dims[3] * size[1], out, error);
-}
-
-gboolean
-keras_build_resizing (KerasBuilder *builder, const KerasLayer *layer,
-    KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
-{
-  *out = inputs[0];
-  if (forge_json_bool (layer->config, "crop_to_aspect_ratio", FALSE) ||
-      forge_json_bool (layer->config, "pad_to_aspect_ratio", FALSE))
-    return keras_error (builder, layer, error, FORGE_ERROR_UNSUPPORTED,
-        "resizing that keeps the aspect ratio");
-  return resize (builder, layer, forge_json_int (layer->config, "height", 0),
-      forge_json_int (layer->config, "width", 0), out, error);
+  return keras_slice (builder, layer, m[0][0], height - m[0][0] - m[0][1],
+      m[1][0], width - m[1][0] - m[1][1], out, error);
 }

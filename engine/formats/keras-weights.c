@@ -1,54 +1,168 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Weights out of an HDF5 file in memory, through libhdf5. Two layouts:
+ * Weights by layer, out of the records that forge-hdf5-reader writes
+ * (keras-dump.h). Files keep them in two ways:
  *   .h5     model_weights/<layer>, whose attribute weight_names lists data
- *           sets such as "conv1/kernel:0", relative to it
- *   .keras  layers/<class>[_n]/vars/<i>, numbered by position
- * libhdf5 keeps global state, so one lock serves all readers. */
+ *           sets such as "conv1/kernel:0", relative to it, in the order in
+ *           which the layer takes them; a long list is cut into
+ *           weight_names0, weight_names1, ...
+ *   .keras  layers/<class>[_n]/vars/<i>, numbered by position; Keras 2.13
+ *           calls `layers` _layer_checkpoint_dependencies */
 #include "formats/keras.h"
 
-#include <hdf5.h>
 #include <string.h>
 
+#include "base/reader.h"
+#include "formats/keras-dump.h"
+
+/* In one group; a network of 1,000 layers has 5,000 at most. */
+#define MAX_NAMES 8192
+
+typedef struct {
+  ForgeShape shape;
+  const uint8_t *values; /* NULL: not floats */
+  ForgeTensor *tensor;   /* once it was asked for */
+} Dataset;
+
 struct _KerasWeights {
-  hid_t file;
-  gboolean named;
+  GBytes *records;
   char *name;
+  GHashTable *datasets;   /* path -> Dataset */
+  GHashTable *attributes; /* "path\nname" -> char ** */
+  GHashTable *groups;     /* set of paths */
 };
 
-static GMutex hdf5_lock;
+static void
+dataset_free (gpointer data)
+{
+  Dataset *dataset = data;
+  forge_tensor_unref (dataset->tensor);
+  g_free (dataset);
+}
 
-/* The library insists on a name, and that no file has it. */
-#define IMAGE_NAME "/dev/null/model.h5"
-#define MAX_WEIGHT_NAMES 4096
+/* --- parsing -------------------------------------------------------------- */
+
+static char *
+read_string (ForgeReader *reader)
+{
+  uint32_t n_bytes = forge_reader_u32le (reader);
+  const char *bytes = (const char *) forge_reader_take (reader, n_bytes);
+  return bytes ? g_utf8_make_valid (bytes, n_bytes) : NULL;
+}
+
+static void
+parse_attribute (KerasWeights *weights, ForgeReader *reader)
+{
+  g_autofree char *path = read_string (reader);
+  g_autofree char *name = read_string (reader);
+  uint32_t count = forge_reader_u32le (reader);
+  g_autoptr (GPtrArray) strings = g_ptr_array_new_with_free_func (g_free);
+  for (uint32_t i = 0; i < count && !reader->failed; i++)
+    g_ptr_array_add (strings, read_string (reader));
+  if (reader->failed)
+    return;
+  g_ptr_array_add (strings, NULL);
+  g_hash_table_insert (weights->attributes,
+      g_strconcat (path, "\n", name, NULL),
+      g_ptr_array_free (g_steal_pointer (&strings), FALSE));
+}
+
+static void
+parse_dataset (KerasWeights *weights, ForgeReader *reader)
+{
+  g_autofree char *path = read_string (reader);
+  gboolean has_values = forge_reader_u8 (reader) != 0;
+  uint32_t rank = forge_reader_u32le (reader);
+  ForgeShape shape = { .rank = (int) MIN (rank, FORGE_MAX_DIMS) };
+  size_t count = 1;
+  for (uint32_t i = 0; i < rank && !reader->failed; i++) {
+    uint32_t extent = forge_reader_u32le (reader);
+    if (extent > G_MAXINT32 || !g_size_checked_mul (&count, count, extent) ||
+        count > G_MAXINT32)
+      reader->failed = TRUE;
+    else if (i < FORGE_MAX_DIMS)
+      shape.dims[i] = extent;
+  }
+  if (reader->failed)
+    return;
+  const uint8_t *values =
+      has_values ? forge_reader_take (reader, count * sizeof (float)) : NULL;
+  if (reader->failed)
+    return;
+  Dataset *dataset = g_new0 (Dataset, 1);
+  dataset->shape = shape;
+  dataset->values = rank <= FORGE_MAX_DIMS ? values : NULL;
+  g_hash_table_replace (weights->datasets, g_steal_pointer (&path), dataset);
+}
+
+static gboolean
+parse (KerasWeights *weights, ForgeReader *reader)
+{
+  const uint8_t *magic = forge_reader_take (reader, KERAS_DUMP_MAGIC_BYTES);
+  if (!magic || memcmp (magic, KERAS_DUMP_MAGIC, KERAS_DUMP_MAGIC_BYTES) != 0)
+    return FALSE;
+  while (!reader->failed) {
+    switch (forge_reader_u8 (reader)) {
+    case 'G':
+      g_hash_table_add (weights->groups, read_string (reader));
+      break;
+    case 'A':
+      parse_attribute (weights, reader);
+      break;
+    case 'D':
+      parse_dataset (weights, reader);
+      break;
+    case 'E':
+      return !reader->failed;
+    default:
+      return FALSE;
+    }
+  }
+  return FALSE;
+}
+
+static guint
+path_hash (gconstpointer path)
+{
+  return path ? g_str_hash (path) : 0;
+}
+
+static gboolean
+path_equal (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 (a, b) == 0;
+}
+
+KerasWeights *
+keras_weights_parse (GBytes *records, const char *name, GError **error)
+{
+  KerasWeights *weights = g_new0 (KerasWeights, 1);
+  weights->records = g_bytes_ref (records);
+  weights->name = g_strdup (name);
+  weights->datasets =
+      g_hash_table_new_full (path_hash, path_equal, g_free, dataset_free);
+  weights->attributes = g_hash_table_new_full (
+      g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_strfreev);
+  weights->groups = g_hash_table_new_full (path_hash, path_equal, g_free, NULL);
+  gsize size_bytes;
+  const void *bytes = g_bytes_get_data (records, &size_bytes);
+  ForgeReader reader;
+  forge_reader_init (&reader, bytes, size_bytes);
+  if (parse (weights, &reader))
+    return weights;
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+      "%s: damaged HDF5 file: what was read of it ends at byte %zu", name,
+      reader.pos_bytes);
+  keras_weights_close (weights);
+  return NULL;
+}
 
 KerasWeights *
 keras_weights_open (
     const void *bytes, size_t size_bytes, const char *name, GError **error)
 {
-  g_mutex_lock (&hdf5_lock);
-  H5Eset_auto2 (H5E_DEFAULT, NULL, NULL);
-  hid_t access = H5Pcreate (H5P_FILE_ACCESS);
-  hid_t file = -1;
-  /* The image is copied by the library: it may not outlive our bytes. */
-  if (access >= 0 && H5Pset_fapl_core (access, 1 << 16, 0) >= 0 &&
-      H5Pset_file_image (access, (void *) bytes, size_bytes) >= 0)
-    file = H5Fopen (IMAGE_NAME, H5F_ACC_RDONLY, access);
-  if (access >= 0)
-    H5Pclose (access);
-  gboolean named =
-      file >= 0 && H5Lexists (file, "model_weights", H5P_DEFAULT) > 0;
-  g_mutex_unlock (&hdf5_lock);
-  if (file < 0) {
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
-        "%s: damaged or truncated HDF5 file", name);
-    return NULL;
-  }
-  KerasWeights *weights = g_new0 (KerasWeights, 1);
-  weights->file = file;
-  weights->named = named;
-  weights->name = g_strdup (name);
-  return weights;
+  g_autoptr (GBytes) records = keras_hdf5_dump (bytes, size_bytes, name, error);
+  return records ? keras_weights_parse (records, name, error) : NULL;
 }
 
 void
@@ -56,187 +170,173 @@ keras_weights_close (KerasWeights *weights)
 {
   if (!weights)
     return;
-  g_mutex_lock (&hdf5_lock);
-  H5Fclose (weights->file);
-  g_mutex_unlock (&hdf5_lock);
+  g_hash_table_unref (weights->datasets);
+  g_hash_table_unref (weights->attributes);
+  g_hash_table_unref (weights->groups);
+  g_bytes_unref (weights->records);
   g_free (weights->name);
   g_free (weights);
+}
+
+/* --- looking up ----------------------------------------------------------- */
+
+size_t
+keras_weights_get_size (const KerasWeights *weights)
+{
+  return g_bytes_get_size (weights->records);
+}
+
+gboolean
+keras_weights_has_group (const KerasWeights *weights, const char *path)
+{
+  return g_hash_table_contains (weights->groups, path);
 }
 
 gboolean
 keras_weights_are_named (const KerasWeights *weights)
 {
-  return weights->named;
+  return keras_weights_has_group (weights, "model_weights");
 }
 
-/* Every string of a string attribute, fixed or variable length; NULL when it
- * is not one. Under the lock. */
 static char **
-read_strings (hid_t attribute, gsize *n_strings)
+get_strings (
+    const KerasWeights *weights, const char *path, const char *attribute)
 {
-  hid_t type = H5Aget_type (attribute);
-  hid_t space = H5Aget_space (attribute);
-  hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints (space) : -1;
-  size_t size_bytes = type >= 0 ? H5Tget_size (type) : 0;
-  GPtrArray *strings = g_ptr_array_new_with_free_func (g_free);
-  gboolean ok = type >= 0 && H5Tget_class (type) == H5T_STRING && count >= 0 &&
-                count <= MAX_WEIGHT_NAMES;
-  if (ok && H5Tis_variable_str (type) > 0) {
-    char **items = g_new0 (char *, (gsize) count + 1);
-    ok = H5Aread (attribute, type, items) >= 0;
-    for (hssize_t i = 0; ok && i < count; i++)
-      g_ptr_array_add (strings, g_strdup (items[i] ? items[i] : ""));
-    if (ok)
-      H5Dvlen_reclaim (type, space, H5P_DEFAULT, items);
-    g_free (items);
-  } else if (ok && size_bytes <= G_MAXINT32 / (MAX_WEIGHT_NAMES + 1)) {
-    g_autofree char *items = g_malloc0 ((gsize) count * size_bytes + 1);
-    ok = H5Aread (attribute, type, items) >= 0;
-    for (hssize_t i = 0; ok && i < count; i++)
-      g_ptr_array_add (
-          strings, g_strndup (items + (gsize) i * size_bytes, size_bytes));
-  } else {
-    ok = FALSE;
+  g_autofree char *key = g_strconcat (path, "\n", attribute, NULL);
+  return g_hash_table_lookup (weights->attributes, key);
+}
+
+const char *
+keras_weights_get_attribute (const KerasWeights *weights, const char *name)
+{
+  char **strings = get_strings (weights, "", name);
+  return strings && g_strv_length (strings) == 1 ? strings[0] : NULL;
+}
+
+/* All of weight_names, weight_names0, weight_names1, ... (transfer container)
+ */
+static GPtrArray *
+list_names (const KerasWeights *weights, const char *group)
+{
+  GPtrArray *names = g_ptr_array_new ();
+  char **strings = get_strings (weights, group, "weight_names");
+  for (guint chunk = 0; strings || chunk == 0; chunk++) {
+    for (char **name = strings; name && *name; name++)
+      if (names->len < MAX_NAMES)
+        g_ptr_array_add (names, *name);
+    g_autofree char *next = g_strdup_printf ("weight_names%u", chunk);
+    strings = get_strings (weights, group, next);
   }
-  if (type >= 0)
-    H5Tclose (type);
-  if (space >= 0)
-    H5Sclose (space);
-  *n_strings = strings->len;
-  g_ptr_array_add (strings, NULL);
-  if (ok)
-    return (char **) g_ptr_array_free (strings, FALSE);
-  g_ptr_array_unref (strings);
-  return NULL;
+  return names;
 }
 
-/* Under the lock. */
-static char **
-read_attribute (hid_t where, const char *name, gsize *n_strings)
+/* Does "model/conv1/kernel:0" end in @variable ("kernel", or "query/kernel")?
+ * Returns 0, or how sure it is: 1, plus 1 for the layer's name among the
+ * folders, plus 1 for the name of the model it is in. */
+static int
+rate_name (const char *weight, const KerasLayer *layer, const char *variable)
 {
-  if (H5Aexists (where, name) <= 0)
-    return NULL;
-  hid_t attribute = H5Aopen (where, name, H5P_DEFAULT);
-  if (attribute < 0)
-    return NULL;
-  char **strings = read_strings (attribute, n_strings);
-  H5Aclose (attribute);
-  return strings;
-}
-
-char *
-keras_weights_get_attribute (KerasWeights *weights, const char *name)
-{
-  gsize n_strings;
-  g_mutex_lock (&hdf5_lock);
-  g_auto (GStrv) strings = read_attribute (weights->file, name, &n_strings);
-  g_mutex_unlock (&hdf5_lock);
-  return strings && n_strings == 1 ? g_strdup (strings[0]) : NULL;
-}
-
-/* Does "conv1/kernel:0" name @variable of @layer? The layer may be one of a
- * nested model, whose weights all lie in the group of the outer layer. */
-static gboolean
-names_variable (const char *weight, const char *layer, const char *variable)
-{
-  g_auto (GStrv) parts = g_strsplit (weight, "/", -1);
-  guint n_parts = g_strv_length (parts);
-  if (n_parts == 0)
-    return FALSE;
-  char *colon = strchr (parts[n_parts - 1], ':');
+  if (!strstr (weight, variable))
+    return 0;
+  g_autofree char *path = g_strdup (weight);
+  char *last = strrchr (path, '/');
+  char *colon = strchr (last ? last : path, ':');
   if (colon)
     *colon = 0;
-  if (!g_str_equal (parts[n_parts - 1], variable))
-    return FALSE;
-  for (guint i = 0; i + 1 < n_parts; i++)
-    if (g_str_equal (parts[i], layer))
-      return TRUE;
-  return n_parts == 1;
+  if (!g_str_has_suffix (path, variable))
+    return 0;
+  gsize at = strlen (path) - strlen (variable);
+  if (at > 0 && path[at - 1] != '/')
+    return 0;
+  path[at] = 0;
+  g_auto (GStrv) folders = g_strsplit (path, "/", -1);
+  return 1 + g_strv_contains ((const char *const *) folders, layer->name) +
+         (layer->parent &&
+             g_strv_contains ((const char *const *) folders, layer->parent));
 }
 
-/* Path of the data set; NULL when there is none. Under the lock. */
+/* By name, else by place: old files number or name in other ways. A layer of
+ * a nested model has no place of its own in the outer layer's list. */
+static const char *
+choose_name (GPtrArray *names, const KerasLayer *layer, const char *variable,
+    guint index)
+{
+  const char *best = NULL;
+  int best_rate = layer->parent ? 1 : 0;
+  for (guint i = 0; i < names->len; i++) {
+    int rate = rate_name (names->pdata[i], layer, variable);
+    if (rate > best_rate) {
+      best_rate = rate;
+      best = names->pdata[i];
+    }
+  }
+  if (!best && !layer->parent && index < names->len && !strchr (variable, '/'))
+    best = names->pdata[index];
+  return best;
+}
+
+/* Path of the data set; NULL when there is none. */
 static char *
-find_dataset (KerasWeights *weights, const char *group, const char *layer,
+find_dataset (KerasWeights *weights, const KerasLayer *layer,
     const char *variable, guint index)
 {
-  if (!weights->named)
-    return g_strdup_printf ("%s/vars/%u", group, index);
-  hid_t node = H5Gopen2 (weights->file, group, H5P_DEFAULT);
-  if (node < 0)
-    return NULL;
-  gsize n_names = 0;
-  g_auto (GStrv) names = read_attribute (node, "weight_names", &n_names);
-  H5Gclose (node);
-  for (gsize i = 0; i < n_names; i++)
-    if (names_variable (names[i], layer, variable))
-      return g_strdup_printf ("%s/%s", group, names[i]);
-  return NULL;
+  if (!keras_weights_are_named (weights))
+    return g_strdup_printf ("%s/vars/%u", layer->group, index);
+  g_autoptr (GPtrArray) names = list_names (weights, layer->group);
+  const char *name = choose_name (names, layer, variable, index);
+  return name ? g_strdup_printf ("%s/%s", layer->group, name) : NULL;
 }
 
-/* FALSE when the array is absurd: its bytes are not in the file, whatever the
- * header says. Compression makes it smaller at most about a thousand times. */
 static gboolean
-is_plausible (KerasWeights *weights, const ForgeShape *shape)
+fits (const ForgeShape *found, const ForgeShape *expected)
 {
-  hsize_t file_bytes = 0;
-  size_t size_bytes;
-  return H5Fget_filesize (weights->file, &file_bytes) >= 0 &&
-         forge_shape_size_bytes (shape, FORGE_FLOAT32, &size_bytes) &&
-         size_bytes / 1100 <= file_bytes;
+  gboolean ok = found->rank == expected->rank;
+  for (int i = 0; ok && i < found->rank; i++)
+    ok = expected->dims[i] < 0 || expected->dims[i] == found->dims[i];
+  return ok;
 }
 
-/* Under the lock. NULL without an error: not there, or not an array. */
-static ForgeTensor *
-read_dataset (KerasWeights *weights, const char *path, GError **error)
+static gboolean
+fetch (Dataset *dataset, GError **error)
 {
-  hid_t set = H5Dopen2 (weights->file, path, H5P_DEFAULT);
-  if (set < 0)
-    return NULL;
-  hid_t space = H5Dget_space (set);
-  hid_t type = H5Dget_type (set);
-  int rank = space >= 0 ? H5Sget_simple_extent_ndims (space) : -1;
-  ForgeTensor *tensor = NULL;
-  hsize_t dims[H5S_MAX_RANK];
-  if (rank >= 0 && rank <= FORGE_MAX_DIMS && type >= 0 &&
-      H5Tget_class (type) == H5T_FLOAT &&
-      H5Sget_simple_extent_dims (space, dims, NULL) >= 0) {
-    ForgeShape shape = { .rank = rank };
-    for (int i = 0; i < rank; i++)
-      shape.dims[i] = dims[i] <= G_MAXINT32 ? (int64_t) dims[i] : -1;
-    if (is_plausible (weights, &shape))
-      tensor = forge_tensor_new (FORGE_FLOAT32, &shape, error);
-    if (tensor && H5Dread (set, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                      tensor->data) < 0)
-      g_clear_pointer (&tensor, forge_tensor_unref);
-  }
-  if (type >= 0)
-    H5Tclose (type);
-  if (space >= 0)
-    H5Sclose (space);
-  H5Dclose (set);
-  return tensor;
+  if (dataset->tensor)
+    return TRUE;
+  dataset->tensor = forge_tensor_new (FORGE_FLOAT32, &dataset->shape, error);
+  if (dataset->tensor)
+    memcpy (dataset->tensor->data, dataset->values,
+        (size_t) forge_shape_count (&dataset->shape) * sizeof (float));
+  return dataset->tensor != NULL;
 }
 
 ForgeTensor *
-keras_weights_read (KerasWeights *weights, const char *group, const char *layer,
-    const char *variable, guint index, int rank, GError **error)
+keras_weights_read (KerasWeights *weights, const KerasLayer *layer,
+    const char *variable, guint index, const ForgeShape *expected,
+    GError **error)
 {
-  g_autoptr (GError) reason = NULL;
-  ForgeTensor *tensor = NULL;
-  g_mutex_lock (&hdf5_lock);
-  g_autofree char *path = find_dataset (weights, group, layer, variable, index);
-  if (path)
-    tensor = read_dataset (weights, path, &reason);
-  g_mutex_unlock (&hdf5_lock);
-  if (tensor && tensor->shape.rank == rank)
-    return tensor;
-  g_autofree char *found = tensor
-                               ? forge_shape_to_string (&tensor->shape)
-                               : g_strdup (reason ? reason->message : "none");
-  g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
-      "%s: layer '%s': expected the weight '%s' as %d-dimensional float data "
-      "at %s, found %s",
-      weights->name, layer, variable, rank, path ? path : group, found);
-  forge_tensor_unref (tensor);
-  return NULL;
+  g_autofree char *path = find_dataset (weights, layer, variable, index);
+  Dataset *dataset =
+      path ? g_hash_table_lookup (weights->datasets, path) : NULL;
+  g_autofree char *wanted = forge_shape_to_string (expected);
+  if (!dataset) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+        "%s: layer '%s' (%s): the weight '%s' of shape %s is missing: expected "
+        "at %s",
+        weights->name, layer->name, layer->class_name, variable, wanted,
+        path ? path : layer->group);
+    return NULL;
+  }
+  if (!dataset->values || !fits (&dataset->shape, expected)) {
+    g_autofree char *found = forge_shape_to_string (&dataset->shape);
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE,
+        "%s: layer '%s' (%s): the weight '%s' (%s): expected float values of "
+        "shape %s, found %s%s",
+        weights->name, layer->name, layer->class_name, variable, path, wanted,
+        dataset->values ? "" : "other values of shape ", found);
+    return NULL;
+  }
+  if (!fetch (dataset, error)) {
+    g_prefix_error (error, "%s: %s: ", weights->name, path);
+    return NULL;
+  }
+  return forge_tensor_ref (dataset->tensor);
 }

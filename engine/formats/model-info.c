@@ -5,8 +5,9 @@
  *   size    224 x 224 where the input's shape leaves it open
  *   layout  NCHW unless only the last extent can be the channels
  *   values  byte / 255 for float32, unless the network quantises its input
- *           at once and so tells its range (uint8 takes the byte as it is)
- *   colour  RGB
+ *           at once and so tells its range (uint8 takes the byte as it is),
+ *           or its reader knows it by name
+ *   colour  RGB, likewise
  *   resize  centre crop, antialiased */
 #include "formats/model-info.h"
 
@@ -193,9 +194,15 @@ forge_info_describe_assumptions (
   if (assumed & FORGE_INFO_LAYOUT)
     g_string_append (text, "layout NCHW, ");
   if (assumed & FORGE_INFO_VALUES)
-    g_string_append (text, "values scaled to 0..1, ");
+    g_string_append (
+        text, preprocess->scale[0] == 1  ? "values less Caffe's mean, "
+              : preprocess->bias[0] == 0 ? "values scaled to 0..1, "
+              : preprocess->bias[0] == -1
+                  ? "values scaled to -1..1, "
+                  : "values by ImageNet's mean and deviation, ");
   if (assumed & FORGE_INFO_COLOUR)
-    g_string_append (text, "colour order RGB, ");
+    g_string_append_printf (
+        text, "colour order %s, ", preprocess->bgr ? "BGR" : "RGB");
   if (assumed & FORGE_INFO_RESIZE)
     g_string_append_printf (
         text, "resized by %s, ", forge_resize_policy_name (preprocess->policy));
@@ -271,6 +278,39 @@ read_quantised_input (ForgeInfoReader *reader)
   }
 }
 
+/* A network that its reader knows by name (forge.convention) is fed as its
+ * authors do: TensorFlow's -1..1, Torch's mean and deviation of ImageNet, or
+ * Caffe's BGR less its mean. */
+static void
+apply_convention (ForgeInfoReader *reader)
+{
+  static const struct {
+    const char *name;
+    gboolean bgr;
+    float scale[3], bias[3];
+  } conventions[] = {
+    { "tf", FALSE, { 1 / 127.5f, 1 / 127.5f, 1 / 127.5f }, { -1, -1, -1 } },
+    { "torch", FALSE,
+        { 1 / (255 * 0.229f), 1 / (255 * 0.224f), 1 / (255 * 0.225f) },
+        { -0.485f / 0.229f, -0.456f / 0.224f, -0.406f / 0.225f } },
+    { "caffe", TRUE, { 1, 1, 1 }, { -103.939f, -116.779f, -123.68f } },
+  };
+  ForgePreprocess *preprocess = &reader->info->preprocess;
+  const char *name =
+      g_hash_table_lookup (reader->graph->metadata, "forge.convention");
+  if (!name || preprocess->channels != 3 ||
+      !(reader->info->assumed & FORGE_INFO_VALUES))
+    return;
+  for (gsize i = 0; i < G_N_ELEMENTS (conventions); i++)
+    if (strcmp (name, conventions[i].name) == 0) {
+      memcpy (
+          preprocess->scale, conventions[i].scale, sizeof preprocess->scale);
+      memcpy (preprocess->bias, conventions[i].bias, sizeof preprocess->bias);
+      if (reader->info->assumed & FORGE_INFO_COLOUR)
+        preprocess->bgr = conventions[i].bgr;
+    }
+}
+
 static void
 apply_defaults (ForgeInfoReader *reader)
 {
@@ -288,6 +328,7 @@ apply_defaults (ForgeInfoReader *reader)
     preprocess->scale[c] = 1 / 255.0f;
     preprocess->bias[c] = 0;
   }
+  apply_convention (reader);
   info->assumptions =
       forge_info_describe_assumptions (preprocess, info->assumed);
 }
