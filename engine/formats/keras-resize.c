@@ -77,7 +77,7 @@ static gboolean
 resize (KerasBuilder *builder, const KerasLayer *layer, Size size,
     const char *interpolation, KerasTensor *out, GError **error)
 {
-  Size in;
+  Size in = { 0, 0 };
   if (!read_size (builder, layer, out, &in, error))
     return FALSE;
   if (size.height < 1 || size.width < 1 || size.height > MAX_EXTENT ||
@@ -112,7 +112,7 @@ keras_build_up_sampling (KerasBuilder *builder, const KerasLayer *layer,
     KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
   int64_t factors[2];
-  Size in;
+  Size in = { 0, 0 };
   const char *interpolation = read_interpolation (layer, "nearest");
   *out = inputs[0];
   if (!keras_pair (layer->config, "size", 2, factors))
@@ -193,7 +193,7 @@ keras_build_resizing (KerasBuilder *builder, const KerasLayer *layer,
     KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
   JsonObject *config = layer->config;
-  Size in, size;
+  Size in = { 0, 0 }, size;
   *out = inputs[0];
   if (!take (builder, layer, out, &in, &size, error))
     return FALSE;
@@ -216,7 +216,7 @@ gboolean
 keras_build_center_crop (KerasBuilder *builder, const KerasLayer *layer,
     KerasTensor *inputs, guint n_inputs, KerasTensor *out, GError **error)
 {
-  Size in, size;
+  Size in = { 0, 0 }, size;
   *out = inputs[0];
   if (!take (builder, layer, out, &in, &size, error))
     return FALSE;

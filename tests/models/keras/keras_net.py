@@ -77,6 +77,7 @@ class Model(Layer):
         super().__init__('Sequential' if sequential else 'Functional',
                          name=name)
         self.module = 'keras' if sequential else 'keras.src.models.functional'
+        del self.forward  # the method below
         self.layers, self.names, self.inputs, self.outputs = [], {}, [], []
         self.last = None
         self.order = []
