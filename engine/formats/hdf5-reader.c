@@ -253,8 +253,7 @@ put_object (hid_t root, const char *name, const H5O_info_t *info, void *data)
 static hid_t
 open_file (void)
 {
-  void *bytes =
-      mmap (NULL, file_bytes, PROT_READ, MAP_PRIVATE, INPUT_FD, 0);
+  void *bytes = mmap (NULL, file_bytes, PROT_READ, MAP_PRIVATE, INPUT_FD, 0);
   hid_t access = H5Pcreate (H5P_FILE_ACCESS);
   if (bytes == MAP_FAILED || H5Pset_fapl_core (access, 1 << 16, 0) < 0 ||
       H5Pset_file_image (access, bytes, file_bytes) < 0)

@@ -12,6 +12,7 @@
 #define MAX_NESTING 16
 #define MAX_LAYERS 8000
 #define MAX_CALLS 50000
+#define MAX_CYCLE_NAMES 8 /* of those in a message */
 
 enum { WAITING, BEGUN, BUILT };
 
@@ -333,12 +334,15 @@ static gboolean
 cycle_error (Scope *scope, GArray *stack, const Entry *entry, GError **error)
 {
   g_autoptr (GString) path = g_string_new (NULL);
-  guint first = stack->len > 8 ? stack->len - 8 : 0;
-  for (guint i = stack->len; i-- > first;)
+  guint first = 0;
+  while (g_array_index (stack, Visit, first).entry != entry)
+    first++;
+  for (guint i = first; i < MIN (stack->len, first + MAX_CYCLE_NAMES); i++)
     g_string_append_printf (
         path, "'%s' needs ", g_array_index (stack, Visit, i).entry->layer.name);
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
-      "%s: the layers form a cycle: %s'%s'", scope->builder->name, path->str,
+      "%s: the layers form a cycle: %s%s'%s'", scope->builder->name, path->str,
+      stack->len - first > MAX_CYCLE_NAMES ? "... needs " : "",
       entry->layer.name);
   return FALSE;
 }

@@ -13,6 +13,7 @@
 #include "forge/error.h"
 #include "formats/format.h"
 #include "formats/keras.h"
+#include "ort.h"
 #include "tensor/tensor.h"
 
 #define PYTHON "/usr/bin/python3"
@@ -31,7 +32,8 @@ static ForgeTensor *
 load_values (const char *model, const char *suffix)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *base = g_strndup (model, (gsize) (strrchr (model, '.') - model));
+  g_autofree char *base =
+      g_strndup (model, (gsize) (strrchr (model, '.') - model));
   g_autofree char *path = g_strconcat (base, suffix, NULL);
   ForgeTensor *tensor = forge_tensor_load_npy (path, &error);
   g_assert_no_error (error);
@@ -56,8 +58,8 @@ fill_inputs (ForgeModel *model, ForgeSession *session, const ForgeTensor *in)
 
 /* All outputs one after another, each against its own largest value. */
 static void
-compare_outputs (
-    ForgeModel *model, ForgeSession *session, const ForgeTensor *out, double tolerance)
+compare_outputs (ForgeModel *model, ForgeSession *session,
+    const ForgeTensor *out, double tolerance)
 {
   const float *want = out->data;
   int64_t at = 0, count = forge_tensor_get_count (out);
@@ -120,9 +122,38 @@ check_with_onnx (const char *path)
   return status == 0;
 }
 
-/* As it is, and as the ONNX file made of it. */
+/* ONNX Runtime on a written file of one input and one output, where it is
+ * installed. */
 static void
-check_file (const char *path, double tolerance)
+check_with_runtime (Ort *ort, ForgeModel *model, const char *written,
+    const char *path, double tolerance)
+{
+  ForgePort input = forge_model_get_input (model, 0);
+  ForgePort output = forge_model_get_output (model, 0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeTensor) in = load_values (path, "-in.npy");
+  g_autoptr (ForgeTensor) out = load_values (path, "-out.npy");
+  input.shape.dims[0] = output.shape.dims[0] = BATCH;
+  g_autoptr (ForgeTensor) given =
+      forge_tensor_new (FORGE_FLOAT32, &input.shape, &error);
+  g_autoptr (ForgeTensor) found =
+      forge_tensor_new (FORGE_FLOAT32, &output.shape, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (given->size_bytes, ==, in->size_bytes);
+  g_assert_cmpuint (found->size_bytes, ==, out->size_bytes);
+  memcpy (given->data, in->data, in->size_bytes);
+  ort_run (ort, written, NULL, 0, input.name, given, output.name, found);
+  const float *want = out->data;
+  double most = 1e-3;
+  for (int64_t i = 0; i < forge_tensor_get_count (out); i++)
+    most = MAX (most, fabs (want[i]));
+  found->shape = out->shape;
+  g_assert_cmpfloat (max_difference (found, out), <=, tolerance * most);
+}
+
+/* As it is, and as the ONNX file made of it. @ort may be NULL. */
+static void
+check_file (Ort *ort, const char *path, double tolerance)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeModel) model = forge_model_load (path, &error);
@@ -135,13 +166,15 @@ check_file (const char *path, double tolerance)
   g_autoptr (ForgeModel) again = forge_model_load (written, &error);
   g_assert_no_error (error);
   check_model (again, path, tolerance);
+  if (ort)
+    check_with_runtime (ort, again, written, path, tolerance);
   g_remove (written);
 }
 
 static void
 layers_compute_what_numpy_does (gconstpointer path)
 {
-  check_file (path, 2e-6);
+  check_file (NULL, path, 2e-6);
 }
 
 static gboolean
@@ -168,8 +201,7 @@ list_models (const char *where)
 static void
 networks_compute_what_numpy_does (void)
 {
-  g_autofree char *script =
-      source_file ("keras", "make-keras-references.py");
+  g_autofree char *script = source_file ("keras", "make-keras-references.py");
   const char *argv[] = { PYTHON, script, "--networks", folder, NULL };
   g_autofree char *text = NULL;
   int status;
@@ -183,9 +215,13 @@ networks_compute_what_numpy_does (void)
     g_error ("%s", text);
   g_autoptr (GPtrArray) paths = list_models (folder);
   g_assert_cmpuint (paths->len, >=, 11);
+  g_autofree char *problem = NULL;
+  OrtParams params = { .optimise = TRUE, .threads = 1 };
+  g_autoptr (Ort) ort = ort_open_with (&params, &problem);
+  g_test_message ("ONNX Runtime: %s", ort ? ort_version (ort) : problem);
   for (guint i = 0; i < paths->len; i++) {
     g_test_message ("%s", (char *) paths->pdata[i]);
-    check_file (paths->pdata[i], 2e-5);
+    check_file (ort, paths->pdata[i], 2e-5);
   }
 }
 

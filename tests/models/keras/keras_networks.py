@@ -14,10 +14,11 @@ def conv_bn(m, x, filters, kernel, strides=1, padding='same', act='relu',
 
 
 def top(m, x, classes=10, dropout=True):
+    """Without softmax, which would hide all scores but the largest."""
     x = kl.global_pool(m, x, name='avg_pool')
     if dropout:
         x = kl.simple(m, x, 'Dropout', lambda v: v, {'rate': 0.2})
-    return kl.dense(m, x, classes, 'softmax', name='predictions')
+    return kl.dense(m, x, classes, name='predictions')
 
 
 def correct_pad(x, kernel):

@@ -4,13 +4,15 @@
 
   make-keras-references.py FOLDER            layers: NAME.keras, NAME.h5
   make-keras-references.py --networks FOLDER  those of keras.applications
+  make-keras-references.py --corpus FOLDER    seeds for tests/fuzz/fuzz-keras.c
 
-Beside each: NAME-in.npy and NAME-out.npy, all inputs and all outputs one
+Beside each model: NAME-in.npy and NAME-out.npy, all inputs and all outputs one
 after another. tests/models/keras-references holds what the first makes;
 test-keras-layers has the second make its networks when it runs.
 """
 import math
 import os
+import struct
 import sys
 
 import numpy as np
@@ -397,6 +399,56 @@ def write_layers(folder):
     write(folder, 'order-2.h5', old, save_h5)
 
 
+def records(model, named):
+    """What forge-hdf5-reader makes of the weights (keras-dump.h)."""
+    def text(value):
+        value = value.encode()
+        return struct.pack('<I', len(value)) + value
+    out = b'FORGEH5\1'
+    arrays = {}
+    if named:
+        out += b'G' + text('model_weights')
+        for layer in model.layers:
+            one = Model('one')
+            one.layers = [layer]
+            weights = layer.named() if isinstance(layer, Model) \
+                else one.named()
+            group = 'model_weights/' + layer.name
+            out += b'G' + text(group) + b'A' + text(group)
+            out += text('weight_names') + struct.pack('<I', len(weights))
+            for name, array, _ in weights:
+                out += text(name + ':0')
+                arrays[f'{group}/{name}:0'] = array
+    else:
+        arrays = model.numbered()
+        for group in sorted({path.rsplit('/vars/', 1)[0] for path in arrays}):
+            out += b'G' + text(group)
+    for path, array in arrays.items():
+        has_values = array.dtype == np.float32
+        out += b'D' + text(path) + bytes([has_values])
+        out += struct.pack(f'<I{array.ndim}I', array.ndim, *array.shape)
+        out += array.tobytes() if has_values else b''
+    return out + b'E'
+
+
+def write_corpus(folder):
+    """Seeds of tests/fuzz/fuzz-keras.c."""
+    for function in LAYERS:
+        model = build(function)
+        with open(os.path.join(folder, function.__name__), 'wb') as file:
+            config = model.to_json().encode()
+            file.write(config + b'\0' + records(model, False))
+    for name, model in (('nested-2', build(nested)),
+                        ('attention-2', build(attentions_h5)),
+                        ('operations-2', build(operations, keras2=True)),
+                        ('sequential-2', build(sequential, True))):
+        config = model.to_json(True).encode()
+        with open(os.path.join(folder, name), 'wb') as file:
+            config += b' ' * (1 - len(config) % 2)  # odd: Keras 2
+            file.write(config + b'\0' + records(model, True))
+    save_keras3(build(sequential, True), os.path.join(folder, 'archive.keras'))
+
+
 def main():
     folder = sys.argv[-1]
     os.makedirs(folder, exist_ok=True)
@@ -404,6 +456,8 @@ def main():
         for name, model, h5 in keras_networks.build_all():
             write(folder, name + ('.h5' if h5 else '.keras'), model,
                   save_h5 if h5 else save_keras3)
+    elif '--corpus' in sys.argv:
+        write_corpus(folder)
     else:
         write_layers(folder)
 
