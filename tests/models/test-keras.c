@@ -246,6 +246,48 @@ static const Stated stated[] = {
 };
 
 typedef struct {
+  const char *name, *assumed;
+  float scale, bias;
+  gboolean bgr;
+} Convention;
+
+static const Convention conventions[] = {
+  { "mobilenetv2_1.00_224", "-1..1, colour order RGB", 1 / 127.5f, -1, FALSE },
+  { "resnet50v2", "-1..1, colour order RGB", 1 / 127.5f, -1, FALSE },
+  { "resnet50", "Caffe's mean, colour order BGR", 1, -103.939f, TRUE },
+  { "densenet121", "ImageNet's mean and deviation, colour order RGB",
+      1 / (255 * 0.229f), -0.485f / 0.229f, FALSE },
+  { "my_own", "0..1, colour order RGB", 1 / 255.0f, 0, FALSE },
+};
+
+/* The names that keras.applications gives, with ImageNet's 1,000 classes. */
+static void
+named_network_is_fed_as_its_authors_do (gconstpointer user_data)
+{
+  const Convention *row = user_data;
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) parts = g_strsplit (
+      SEQUENTIAL (LAYER ("UpSampling2D", "u", ",\"size\":[250,1]") "," LAYER (
+          "Reshape", "r",
+          ",\"target_shape\":[12,1000]") "," LAYER ("GlobalAveragePooling1D",
+          "g", "")),
+      "\"name\":\"s\"", 2);
+  g_autofree char *config =
+      g_strdup_printf ("%s\"name\":\"%s\"%s", parts[0], row->name, parts[1]);
+  Files files;
+  files_init (&files);
+  write_archive (files.path, files.h5, config, strlen (config));
+  g_autoptr (ForgeModel) model = forge_model_load (files.path, &error);
+  g_assert_no_error (error);
+  const ForgePreprocess *preprocess = forge_model_get_preprocess (model);
+  g_assert_cmpfloat_with_epsilon (preprocess->scale[0], row->scale, 1e-6);
+  g_assert_cmpfloat_with_epsilon (preprocess->bias[0], row->bias, 1e-4);
+  g_assert_cmpint (preprocess->bgr, ==, row->bgr);
+  g_assert_nonnull (strstr (forge_model_get_assumptions (model), row->assumed));
+  files_clear (&files);
+}
+
+typedef struct {
   const char *name, *config;
   int code;
   const char *texts[4]; /* all of them stand in the message */
@@ -525,6 +567,9 @@ main (int argc, char **argv)
   for (gsize i = 0; i < G_N_ELEMENTS (stated); i++)
     add ("first_layers_state_the_range", stated[i].name, &stated[i],
         first_layers_state_the_range);
+  for (gsize i = 0; i < G_N_ELEMENTS (conventions); i++)
+    add ("named_network_is_fed_as_its_authors_do", conventions[i].name,
+        &conventions[i], named_network_is_fed_as_its_authors_do);
   for (gsize i = 0; i < G_N_ELEMENTS (refusals); i++)
     add ("what_cannot_run_is_named", refusals[i].name, &refusals[i],
         what_cannot_run_is_named);

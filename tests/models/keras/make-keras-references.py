@@ -132,6 +132,8 @@ def activations(m):
                    {'max_value': 3.0, 'negative_slope': 0.2,
                     'threshold': 0.5}):
         yield kl.relu(m, x, **config)
+    yield kl.simple(m, x, 'ThresholdedReLU', lambda v: np.where(v > 0.8, v, 0),
+                    {'theta': 0.8})
     yield kl.simple(m, x, 'LeakyReLU', lambda v: np.where(v > 0, v, 0.3 * v))
     yield kl.simple(m, x, 'LeakyReLU', lambda v: np.where(v > 0, v, 0.1 * v),
                     {'alpha': 0.1})
@@ -248,11 +250,15 @@ def attentions_h5(m):
 
 def inference_only(m):
     x = m.input(4, 4, 3)
-    for name in ('Dropout', 'SpatialDropout2D', 'GaussianNoise',
-                 'GaussianDropout', 'AlphaDropout', 'ActivityRegularization',
-                 'RandomFlip', 'RandomRotation', 'RandomZoom',
-                 'RandomTranslation', 'RandomContrast', 'RandomBrightness',
-                 'StochasticDepth', 'Identity'):
+    for name in '''Identity Dropout SpatialDropout1D SpatialDropout2D
+            AlphaDropout GaussianDropout GaussianNoise StochasticDepth
+            ActivityRegularization RandomFlip RandomRotation RandomTranslation
+            RandomZoom RandomShear RandomPerspective RandomElasticTransform
+            RandomHeight RandomWidth RandomContrast RandomBrightness RandomHue
+            RandomSaturation RandomSharpness RandomGrayscale RandomColorJitter
+            RandomColorDegeneration RandomPosterization RandomInvert
+            RandomErasing RandomGaussianBlur Solarization RandAugment AugMix
+            CutMix MixUp'''.split():
         x = kl.simple(m, x, name, lambda v: v, {'rate': 0.5})
     yield kl.conv2d(m, x, 2, 2)
 
