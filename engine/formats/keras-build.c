@@ -147,8 +147,9 @@ ForgeValue *
 keras_weight (KerasBuilder *builder, const KerasLayer *layer,
     const KerasWeight *weight, GError **error)
 {
-  g_autofree char *key = g_strdup_printf ("%s\n%s\n%s", layer->group,
-      layer->parent ? layer->name : "", weight->variable);
+  /* In a named file all layers of a nested model share one group. */
+  g_autofree char *key = g_strjoin ("\n", layer->group,
+      layer->parent ? layer->parent : "", layer->name, weight->variable, NULL);
   ForgeValue *value = g_hash_table_lookup (builder->constants, key);
   if (value)
     return value;

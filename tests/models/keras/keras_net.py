@@ -210,12 +210,15 @@ class Model(Layer):
                     found[f'{path}/{attribute}/vars/{i}'] = array
         return found
 
-    def named(self):
-        """[(path, array, is trained)] of all layers, nested ones too."""
+    def named(self, models=False):
+        """[(path, array, is trained)] of all layers, nested ones too; with
+        @models, in folders of their models."""
         found = []
         for layer in self.layers:
             if isinstance(layer, Model):
-                found += layer.named()
+                prefix = layer.name + '/' if models else ''
+                found += [(prefix + n, a, t)
+                          for n, a, t in layer.named(models)]
                 continue
             for name, array in layer.weights:
                 found.append((f'{layer.name}/{name}', array,
@@ -243,7 +246,8 @@ def save_keras3(model, path, version='3.5.0', layers='layers', change=None,
             archive.writestr(zipfile.ZipInfo(name), data, compression)
 
 
-def save_h5(model, path, version='2.15.0', suffix=':0', chunk=None):
+def save_h5(model, path, version='2.15.0', suffix=':0', chunk=None,
+            models=False):
     keras2 = version.startswith('2')
     with h5py.File(path, 'w') as file:
         file.attrs['keras_version'] = version
@@ -253,7 +257,7 @@ def save_h5(model, path, version='2.15.0', suffix=':0', chunk=None):
             group = root.create_group(layer.name)
             one = Model('one')
             one.layers = [layer]
-            weights = layer.named() if isinstance(layer, Model) \
+            weights = layer.named(models) if isinstance(layer, Model) \
                 else one.named()
             weights = [w for w in weights if w[2]] + \
                 [w for w in weights if not w[2]]

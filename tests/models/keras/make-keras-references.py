@@ -339,6 +339,18 @@ def nested(m):
     yield m.add(shared.layer, kl.global_pool(m, b))
 
 
+def twins(m):
+    """Two models within a model whose layers have the same names."""
+    m.input(5)
+    outer = Model('outer')
+    x = outer.input(5)
+    for name in ('left', 'right'):
+        inner = Model(name)
+        inner.finish(kl.dense(inner, inner.input(5), 5, 'tanh', name='fc'))
+        x = outer.add(inner, x)
+    yield m.add(outer.finish(x), m.inputs[0])
+
+
 def sequential(m):
     m.input(8, 8, 3)
     kl.conv2d(m, m.last, 4, 3, strides=2, padding='same', activation='relu')
@@ -392,6 +404,8 @@ def write_layers(folder):
     write(folder, 'nested-2.h5', build(nested), save_h5, chunk=3)
     write(folder, 'nested-3.h5', build(nested), save_h5, version='3.4.1',
           suffix='')
+    write(folder, 'twins-3.h5', build(twins), save_h5, version='3.8.0',
+          suffix='', models=True)
     write(folder, 'attention-2.h5', build(attentions_h5), save_h5)
     write(folder, 'operations-2.h5', build(operations, keras2=True), save_h5)
     write(folder, 'sequential-2.h5', build(sequential, True), save_h5)
