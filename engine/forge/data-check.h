@@ -13,11 +13,11 @@ G_BEGIN_DECLS
 #define FORGE_BRIGHTNESS_BINS 16
 
 typedef enum {
-  FORGE_SEVERITY_INFO,    /* to know */
-  FORGE_SEVERITY_WARNING, /* to look at */
-  FORGE_SEVERITY_ERROR,   /* figures of a model trained on this will be wrong,
+  FORGE_FINDING_INFO,    /* to know */
+  FORGE_FINDING_WARNING, /* to look at */
+  FORGE_FINDING_ERROR,   /* figures of a model trained on this will be wrong,
                              or pictures are lost */
-} ForgeSeverity;
+} ForgeFindingSeverity;
 
 /**
  * ForgeDataFinding:
@@ -33,7 +33,7 @@ typedef enum {
  */
 typedef struct {
   const char *kind;
-  ForgeSeverity severity;
+  ForgeFindingSeverity severity;
   uint64_t n;
   char *text;
   char **examples;
@@ -182,7 +182,7 @@ ForgeDataReport *forge_data_check (ForgeDataset *const *parts,
 void forge_data_report_free (ForgeDataReport *report);
 
 /**
- * forge_severity_name:
+ * forge_finding_severity_name:
  * @severity: how bad
  *
  * The word for it in reports.
@@ -190,7 +190,7 @@ void forge_data_report_free (ForgeDataReport *report);
  * Returns: (transfer none): "info", "warning" or "error"
  * Since: 0.1
  */
-const char *forge_severity_name (ForgeSeverity severity);
+const char *forge_finding_severity_name (ForgeFindingSeverity severity);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeDataReport, forge_data_report_free)
 

@@ -23,7 +23,7 @@
 static const char *const split_names[] = { "train", "validation", "test" };
 
 const char *
-forge_severity_name (ForgeSeverity severity)
+forge_finding_severity_name (ForgeFindingSeverity severity)
 {
   static const char *const names[] = { "info", "warning", "error" };
   return names[severity];
@@ -31,7 +31,7 @@ forge_severity_name (ForgeSeverity severity)
 
 void
 forge_finding_begin (ForgeFindingDraft *draft, const ForgeLooks *looks,
-    const char *kind, ForgeSeverity severity)
+    const char *kind, ForgeFindingSeverity severity)
 {
   *draft = (ForgeFindingDraft) { .looks = looks,
     .kind = kind,
@@ -314,7 +314,7 @@ find_unreadable (const ForgeLooks *looks, char *const *reasons)
   const ForgeDataReport *report = looks->report;
   g_autofree guint *n_good = g_new0 (guint, report->n_classes);
   ForgeFindingDraft draft;
-  forge_finding_begin (&draft, looks, "unreadable", FORGE_SEVERITY_ERROR);
+  forge_finding_begin (&draft, looks, "unreadable", FORGE_FINDING_ERROR);
   for (guint i = 0; i < looks->n; i++) {
     const ForgeLook *look = &looks->looks[i];
     if (reasons[i])
@@ -324,7 +324,7 @@ find_unreadable (const ForgeLooks *looks, char *const *reasons)
   }
   forge_finding_end (&draft,
       "files or pictures that cannot be read; training leaves them out");
-  forge_finding_begin (&draft, looks, "class-unreadable", FORGE_SEVERITY_ERROR);
+  forge_finding_begin (&draft, looks, "class-unreadable", FORGE_FINDING_ERROR);
   for (guint c = 0; c < report->n_classes; c++)
     if (n_good[c] == 0)
       forge_finding_add (&draft, g_strdup (report->labels[c]));
@@ -338,7 +338,7 @@ find_sparse_classes (const ForgeLooks *looks)
   const uint64_t *counts = report->parts[FORGE_SPLIT_TRAIN].counts;
   guint least = 0, most = 0;
   ForgeFindingDraft draft;
-  forge_finding_begin (&draft, looks, "few-pictures", FORGE_SEVERITY_WARNING);
+  forge_finding_begin (&draft, looks, "few-pictures", FORGE_FINDING_WARNING);
   for (guint c = 0; c < report->n_classes; c++) {
     least = counts[c] < counts[least] ? c : least;
     most = counts[c] > counts[most] ? c : most;
@@ -348,7 +348,7 @@ find_sparse_classes (const ForgeLooks *looks)
   }
   forge_finding_end (&draft,
       "classes with under " G_STRINGIFY (FEW_PICTURES) " pictures to train on");
-  forge_finding_begin (&draft, looks, "imbalance", FORGE_SEVERITY_WARNING);
+  forge_finding_begin (&draft, looks, "imbalance", FORGE_FINDING_WARNING);
   if (counts[most] > IMBALANCE * counts[least])
     forge_finding_add (&draft,
         g_strdup_printf ("%s: %" G_GUINT64_FORMAT ", %s: %" G_GUINT64_FORMAT,
@@ -365,7 +365,7 @@ find_flagged (const ForgeLooks *looks, const char *kind, ForgeLookFlags flag,
     const char *text)
 {
   ForgeFindingDraft draft;
-  forge_finding_begin (&draft, looks, kind, FORGE_SEVERITY_WARNING);
+  forge_finding_begin (&draft, looks, kind, FORGE_FINDING_WARNING);
   for (guint i = 0; i < looks->n; i++)
     if (looks->looks[i].readable && looks->looks[i].flags & flag)
       forge_finding_add_look (&draft, &looks->looks[i]);
@@ -376,7 +376,7 @@ static void
 find_ignored (const ForgeLooks *looks)
 {
   ForgeFindingDraft draft;
-  forge_finding_begin (&draft, looks, "ignored", FORGE_SEVERITY_INFO);
+  forge_finding_begin (&draft, looks, "ignored", FORGE_FINDING_INFO);
   for (int s = 0; s < FORGE_N_SPLITS; s++) {
     const ForgeDataset *part = looks->parts[s];
     /* Each part of a folder that is cut lists the same files. */
@@ -395,7 +395,7 @@ static void
 find_shuffled (const ForgeLooks *looks)
 {
   ForgeFindingDraft draft;
-  forge_finding_begin (&draft, looks, "shuffled-labels", FORGE_SEVERITY_ERROR);
+  forge_finding_begin (&draft, looks, "shuffled-labels", FORGE_FINDING_ERROR);
   for (int s = 0; s < FORGE_N_SPLITS; s++) {
     const ForgeLabelCheck *check = &looks->report->parts[s].label_check;
     if (check->n_items > 0 && check->p_value > SHUFFLED_P)

@@ -53,13 +53,13 @@ ForgeImager *forge_look_new_imager (void);
 typedef struct {
   const ForgeLooks *looks;
   const char *kind;
-  ForgeSeverity severity;
+  ForgeFindingSeverity severity;
   uint64_t n;
   GPtrArray *examples;
 } ForgeFindingDraft;
 
 void forge_finding_begin (ForgeFindingDraft *draft, const ForgeLooks *looks,
-    const char *kind, ForgeSeverity severity);
+    const char *kind, ForgeFindingSeverity severity);
 /* Takes @example. */
 void forge_finding_add (ForgeFindingDraft *draft, char *example);
 gboolean forge_finding_wants_example (const ForgeFindingDraft *draft);

@@ -210,10 +210,10 @@ void
 forge_looks_find_twins (const ForgeLooks *looks)
 {
   Pairs equal = { .counted = g_malloc0 (looks->n + 1) };
-  forge_finding_begin (&equal.leakage, looks, "leakage", FORGE_SEVERITY_ERROR);
+  forge_finding_begin (&equal.leakage, looks, "leakage", FORGE_FINDING_ERROR);
   forge_finding_begin (
-      &equal.contradiction, looks, "contradiction", FORGE_SEVERITY_ERROR);
-  forge_finding_begin (&equal.twin, looks, "duplicate", FORGE_SEVERITY_WARNING);
+      &equal.contradiction, looks, "contradiction", FORGE_FINDING_ERROR);
+  forge_finding_begin (&equal.twin, looks, "duplicate", FORGE_FINDING_WARNING);
   find_equal (looks, &equal);
   forge_finding_end (&equal.leakage, "pictures that are in another part too, "
                                      "pixel by pixel, so that a model is "
@@ -226,11 +226,10 @@ forge_looks_find_twins (const ForgeLooks *looks)
 
   Pairs near = { .counted = g_malloc0 (looks->n + 1) };
   forge_finding_begin (
-      &near.leakage, looks, "near-leakage", FORGE_SEVERITY_WARNING);
+      &near.leakage, looks, "near-leakage", FORGE_FINDING_WARNING);
   forge_finding_begin (
-      &near.contradiction, looks, "near-contradiction", FORGE_SEVERITY_WARNING);
-  forge_finding_begin (
-      &near.twin, looks, "near-duplicate", FORGE_SEVERITY_INFO);
+      &near.contradiction, looks, "near-contradiction", FORGE_FINDING_WARNING);
+  forge_finding_begin (&near.twin, looks, "near-duplicate", FORGE_FINDING_INFO);
   find_near (looks, &near);
   forge_finding_end (
       &near.leakage, "pictures that look the same as one in another part");

@@ -69,7 +69,7 @@ has_errors (const ForgeDataReport *report)
 {
   for (guint i = 0; i < report->findings->len; i++) {
     const ForgeDataFinding *finding = g_ptr_array_index (report->findings, i);
-    if (finding->severity == FORGE_SEVERITY_ERROR)
+    if (finding->severity == FORGE_FINDING_ERROR)
       return TRUE;
   }
   return FALSE;

@@ -123,8 +123,8 @@ print_findings (FILE *out, const ForgeDataReport *report)
     const ForgeDataFinding *finding = g_ptr_array_index (report->findings, i);
     n[finding->severity]++;
     fprintf (out, "%s: %s (%" G_GUINT64_FORMAT "): %s\n",
-        forge_severity_name (finding->severity), finding->kind, finding->n,
-        finding->text);
+        forge_finding_severity_name (finding->severity), finding->kind,
+        finding->n, finding->text);
     guint n_examples = g_strv_length (finding->examples);
     for (guint e = 0; e < n_examples; e++) {
       g_autofree char *text = g_utf8_make_valid (finding->examples[e], -1);
@@ -134,9 +134,9 @@ print_findings (FILE *out, const ForgeDataReport *report)
       fprintf (out, "    ... and %" G_GUINT64_FORMAT " more\n",
           finding->n - n_examples);
   }
-  fprintf (out, "%u error%s, %u warning%s (%.1f s)\n", n[FORGE_SEVERITY_ERROR],
-      n[FORGE_SEVERITY_ERROR] == 1 ? "" : "s", n[FORGE_SEVERITY_WARNING],
-      n[FORGE_SEVERITY_WARNING] == 1 ? "" : "s", report->seconds);
+  fprintf (out, "%u error%s, %u warning%s (%.1f s)\n", n[FORGE_FINDING_ERROR],
+      n[FORGE_FINDING_ERROR] == 1 ? "" : "s", n[FORGE_FINDING_WARNING],
+      n[FORGE_FINDING_WARNING] == 1 ? "" : "s", report->seconds);
 }
 
 void
@@ -209,7 +209,7 @@ add_findings (JsonBuilder *builder, const ForgeDataReport *report)
     const ForgeDataFinding *finding = g_ptr_array_index (report->findings, i);
     json_builder_begin_object (builder);
     output_add_string (
-        builder, "severity", forge_severity_name (finding->severity));
+        builder, "severity", forge_finding_severity_name (finding->severity));
     output_add_string (builder, "kind", finding->kind);
     output_add_int (builder, "n", (gint64) finding->n);
     output_add_string (builder, "text", finding->text);

@@ -102,7 +102,7 @@ find (const ForgeDataReport *report, const char *kind)
 /* There is one, of that severity, that counts @n and names @example. */
 static void
 assert_found (const ForgeDataReport *report, const char *kind,
-    ForgeSeverity severity, uint64_t n, const char *example)
+    ForgeFindingSeverity severity, uint64_t n, const char *example)
 {
   const ForgeDataFinding *finding = find (report, kind);
   if (!finding)
@@ -177,7 +177,7 @@ shuffled_labels_are_suspected (void)
   char *folder = make_data (150, 70, TRUE);
   g_autoptr (ForgeDataReport) report = check (folder);
   assert_found (
-      report, "shuffled-labels", FORGE_SEVERITY_ERROR, 2, "train: neighbours");
+      report, "shuffled-labels", FORGE_FINDING_ERROR, 2, "train: neighbours");
   g_assert_cmpfloat (report->parts[0].label_check.p_value, >, 0.01);
   fixture_remove (folder);
 }
@@ -194,7 +194,7 @@ exchanged_classes_of_a_part_are_suspected (void)
   }
   g_autoptr (ForgeDataReport) report = check (folder);
   assert_found (
-      report, "shuffled-labels", FORGE_SEVERITY_ERROR, 1, "test: neighbours");
+      report, "shuffled-labels", FORGE_FINDING_ERROR, 1, "test: neighbours");
   g_assert_cmpfloat (report->parts[2].label_check.accuracy, <, 0.1);
   fixture_remove (folder);
 }
@@ -219,9 +219,9 @@ same_pictures_are_found_wherever_they_are (void)
     fixture_write_png (folder, near[i].name, pixels, SIDE, SIDE);
   }
   g_autoptr (ForgeDataReport) report = check (folder);
-  const ForgeSeverity error = FORGE_SEVERITY_ERROR,
-                      warning = FORGE_SEVERITY_WARNING,
-                      info = FORGE_SEVERITY_INFO;
+  const ForgeFindingSeverity error = FORGE_FINDING_ERROR,
+                             warning = FORGE_FINDING_WARNING,
+                             info = FORGE_FINDING_INFO;
   assert_found (report, "leakage", error, 1, "leak.png");
   assert_found (report, "leakage", error, 1, "train/high/004.png");
   assert_found (report, "contradiction", error, 1, "wrong.png");
@@ -265,7 +265,7 @@ pictures_without_content_are_found (void)
   write_flat (folder, "train/low/fog.png", (const uint8_t[]) { 255, 253, 254 },
       SIDE * SIDE / 8);
   g_autoptr (ForgeDataReport) report = check (folder);
-  const ForgeSeverity warning = FORGE_SEVERITY_WARNING;
+  const ForgeFindingSeverity warning = FORGE_FINDING_WARNING;
   assert_found (report, "near-black", warning, 1, "night.png");
   assert_found (report, "blown-out", warning, 1, "snow.png");
   assert_found (report, "single-colour", warning, 1, "blue.png");
@@ -286,12 +286,12 @@ counts_and_broken_files_are_reported (void)
   fixture_write (folder, "val/high/Thumbs.db", "x", 1);
   g_autoptr (ForgeDataReport) report = check (folder);
   assert_found (
-      report, "unreadable", FORGE_SEVERITY_ERROR, 2, "gone/1.png: expected");
-  assert_found (report, "class-unreadable", FORGE_SEVERITY_ERROR, 1, "gone");
-  assert_found (report, "few-pictures", FORGE_SEVERITY_WARNING, 2, "rare: 15");
+      report, "unreadable", FORGE_FINDING_ERROR, 2, "gone/1.png: expected");
+  assert_found (report, "class-unreadable", FORGE_FINDING_ERROR, 1, "gone");
+  assert_found (report, "few-pictures", FORGE_FINDING_WARNING, 2, "rare: 15");
   assert_found (
-      report, "imbalance", FORGE_SEVERITY_WARNING, 1, "high: 60, gone: 2");
-  assert_found (report, "ignored", FORGE_SEVERITY_INFO, 2, "Thumbs.db");
+      report, "imbalance", FORGE_FINDING_WARNING, 1, "high: 60, gone: 2");
+  assert_found (report, "ignored", FORGE_FINDING_INFO, 2, "Thumbs.db");
   g_assert_cmpuint (report->n_unreadable, ==, 2);
   g_assert_cmpuint (report->parts[0].n_unreadable, ==, 2);
   fixture_remove (folder);
