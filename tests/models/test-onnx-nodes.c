@@ -3,14 +3,16 @@
  * ONNX's own test cases (Debian package libonnx-testdata) whose operators we
  * claim: model and tensors in, tensors out, compared with ONNX's tolerance. A
  * case may be refused as not supported, but never give a wrong result, and
- * what onnx-nodes.txt lists must pass. */
+ * what onnx-nodes.txt lists must pass. FORGE_ONNX_TESTDATA names the folder of
+ * another release, where a listed case may be gone; of the claimed ones 95 %
+ * must pass. */
 #include <string.h>
 
 #include "base/file.h"
 #include "compare.h"
 #include "formats/onnx.h"
 
-#define ROOT "/usr/share/libonnx-testdata/data"
+#define PACKAGED "/usr/share/libonnx-testdata/data"
 #define MAX_PORTS 16
 
 static const char *const suites[] = { "node", "simple", "pytorch-converted",
@@ -22,6 +24,7 @@ typedef struct {
 } Case;
 
 static struct {
+  const char *root;
   guint n_cases, n_passed, n_unclaimed;
   GPtrArray *cases;
   GHashTable *expected; /* names in onnx-nodes.txt */
@@ -224,7 +227,7 @@ static void
 case_gives_onnxs_result (gconstpointer data)
 {
   const Case *item = data;
-  g_autofree char *folder = g_build_filename (ROOT, item->name, NULL);
+  g_autofree char *folder = g_build_filename (all.root, item->name, NULL);
   g_autoptr (GError) error = NULL;
   g_autofree char *difference = run_case (folder, &error);
   if (difference) {
@@ -260,7 +263,7 @@ compare_names (gconstpointer a, gconstpointer b)
 static void
 collect (const char *suite)
 {
-  g_autofree char *folder = g_build_filename (ROOT, suite, NULL);
+  g_autofree char *folder = g_build_filename (all.root, suite, NULL);
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   const char *entry;
   while (dir && (entry = g_dir_read_name (dir))) {
@@ -301,6 +304,13 @@ every_expected_case_exists (void)
 }
 
 static void
+nearly_all_claimed_cases_pass (void)
+{
+  g_test_message ("%u of %u", all.n_passed, all.cases->len);
+  g_assert_cmpuint (all.n_passed * 100, >=, all.cases->len * 95);
+}
+
+static void
 package_is_missing (void)
 {
   g_test_skip ("Debian package libonnx-testdata is not installed");
@@ -310,7 +320,9 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  if (!g_file_test (ROOT, G_FILE_TEST_IS_DIR)) {
+  const char *given = g_getenv ("FORGE_ONNX_TESTDATA");
+  all.root = given ? given : PACKAGED;
+  if (!g_file_test (all.root, G_FILE_TEST_IS_DIR)) {
     g_test_add_func ("/onnx-nodes", package_is_missing);
     return g_test_run ();
   }
@@ -321,12 +333,15 @@ main (int argc, char **argv)
   for (gsize i = 0; i < G_N_ELEMENTS (suites); i++)
     collect (suites[i]);
   g_ptr_array_sort (all.cases, compare_names);
-  g_test_add_func ("/onnx-nodes/list", every_expected_case_exists);
+  if (!given)
+    g_test_add_func ("/onnx-nodes/list", every_expected_case_exists);
   for (guint i = 0; i < all.cases->len; i++) {
     Case *item = all.cases->pdata[i];
     g_autofree char *path = g_strdup_printf ("/onnx-nodes/%s", item->name);
     g_test_add_data_func (path, item, case_gives_onnxs_result);
   }
+  /* a suite of its own, which runs after the others */
+  g_test_add_func ("/onnx-nodes/share/claimed", nearly_all_claimed_cases_pass);
   int status = g_test_run ();
   g_print ("# %u of %u cases use only our operators; %u of these passed, the "
            "rest is skipped with the reason\n",
