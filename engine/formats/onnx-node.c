@@ -17,9 +17,8 @@ text_or_empty (const char *text)
   return text ? text : "";
 }
 
-/* "ai.onnx" is the long name of the default domain. */
-static const char *
-domain_of (const ForgeOnnx__Node *proto)
+const char *
+forge_onnx_domain_of (const ForgeOnnx__Node *proto)
 {
   const char *domain = text_or_empty (proto->domain);
   return strcmp (domain, "ai.onnx") == 0 ? "" : domain;
@@ -29,13 +28,13 @@ static int
 opset_of (const ForgeOnnxReader *reader, const ForgeOnnx__Node *proto)
 {
   return GPOINTER_TO_INT (
-      g_hash_table_lookup (reader->opsets, domain_of (proto)));
+      g_hash_table_lookup (reader->opsets, forge_onnx_domain_of (proto)));
 }
 
 static gboolean
 is_constant (const ForgeOnnx__Node *proto)
 {
-  return *domain_of (proto) == 0 &&
+  return *forge_onnx_domain_of (proto) == 0 &&
          strcmp (text_or_empty (proto->op_type), "Constant") == 0;
 }
 
@@ -278,7 +277,8 @@ static gboolean
 read_node (
     ForgeOnnxReader *reader, const ForgeOnnx__Node *proto, GError **error)
 {
-  const ForgeOp *op = forge_op_find (proto->op_type, domain_of (proto));
+  const ForgeOp *op =
+      forge_op_find (proto->op_type, forge_onnx_domain_of (proto));
   guint n_inputs = trimmed (proto->input, proto->n_input);
   guint n_outputs = trimmed (proto->output, proto->n_output);
   if (!check_count (reader, proto, "number of inputs: ", n_inputs,
@@ -325,7 +325,7 @@ static void
 add_missing (GPtrArray *list, const ForgeOnnxReader *reader,
     const ForgeOnnx__Node *proto)
 {
-  const char *domain = domain_of (proto);
+  const char *domain = forge_onnx_domain_of (proto);
   int opset = opset_of (reader, proto);
   g_autofree char *version =
       opset ? g_strdup_printf ("opset %d", opset) : g_strdup ("no opset");
@@ -370,20 +370,22 @@ report_missing (
 
 static gboolean
 check_operators (
-    ForgeOnnxReader *reader, const ForgeOnnx__Graph *proto, GError **error)
+    ForgeOnnxReader *reader, const ForgeOnnxCalls *calls, GError **error)
 {
   g_autoptr (GPtrArray) missing = g_ptr_array_new_with_free_func (missing_free);
-  for (size_t i = 0; i < proto->n_node; i++) {
-    const ForgeOnnx__Node *node = proto->node[i];
+  for (guint i = 0; i < calls->calls->len; i++) {
+    const ForgeOnnxCall *call = &g_array_index (calls->calls, ForgeOnnxCall, i);
+    const ForgeOnnx__Node *node = call->proto;
+    const char *domain = forge_onnx_domain_of (node);
+    reader->opsets = call->opsets;
     if (!check_texts (reader, node, error))
       return FALSE;
-    gboolean known =
-        is_constant (node) ||
-        forge_op_find (text_or_empty (node->op_type), domain_of (node));
+    gboolean known = is_constant (node) ||
+                     forge_op_find (text_or_empty (node->op_type), domain);
     if (known && opset_of (reader, node) == 0)
       return fail_at (reader, node, FORGE_ERROR_FORMAT, error,
           "the model does not say which version it uses of the operator set ",
-          *domain_of (node) ? domain_of (node) : "ai.onnx");
+          *domain ? domain : "ai.onnx");
     /* A hostile file could name a new operator in every node. */
     if (!known && missing->len < 64)
       add_missing (missing, reader, node);
@@ -391,22 +393,29 @@ check_operators (
   return missing->len == 0 || report_missing (reader, missing, error);
 }
 
-gboolean
-forge_onnx_read_nodes (
-    ForgeOnnxReader *reader, const ForgeOnnx__Graph *proto, GError **error)
+static gboolean
+read_calls (
+    ForgeOnnxReader *reader, const ForgeOnnxCalls *calls, GError **error)
 {
-  if (proto->n_node > FORGE_ONNX_MAX_NODES)
-    return forge_onnx_fail (reader->source, error, FORGE_ERROR_UNSUPPORTED,
-        "%zu nodes; at most %d are supported", proto->n_node,
-        FORGE_ONNX_MAX_NODES);
-  if (!check_operators (reader, proto, error))
+  if (!check_operators (reader, calls, error))
     return FALSE;
-  for (size_t i = 0; i < proto->n_node; i++) {
-    gboolean ok = is_constant (proto->node[i])
-                      ? read_constant (reader, proto->node[i], error)
-                      : read_node (reader, proto->node[i], error);
-    if (!ok)
+  for (guint i = 0; i < calls->calls->len; i++) {
+    const ForgeOnnxCall *call = &g_array_index (calls->calls, ForgeOnnxCall, i);
+    reader->opsets = call->opsets;
+    if (!(is_constant (call->proto) ? read_constant (reader, call->proto, error)
+                                    : read_node (reader, call->proto, error)))
       return FALSE;
   }
   return TRUE;
+}
+
+gboolean
+forge_onnx_read_nodes (
+    ForgeOnnxReader *reader, const ForgeOnnx__Model *model, GError **error)
+{
+  GHashTable *opsets = reader->opsets;
+  g_autoptr (ForgeOnnxCalls) calls = forge_onnx_expand (reader, model, error);
+  gboolean ok = calls && read_calls (reader, calls, error);
+  reader->opsets = opsets;
+  return ok;
 }

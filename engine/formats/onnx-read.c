@@ -47,6 +47,31 @@ forge_onnx_probe (const uint8_t *bytes, size_t size_bytes)
   return bytes[0] != 0x08 || bytes[1] < 0x80;
 }
 
+gboolean
+forge_onnx_read_opsets (const ForgeSource *source,
+    ForgeOnnx__OperatorSet *const *sets, size_t n_sets, GHashTable *opsets,
+    GError **error)
+{
+  for (size_t i = 0; i < n_sets; i++) {
+    const ForgeOnnx__OperatorSet *set = sets[i];
+    const char *domain = set->domain ? set->domain : "";
+    if (!forge_onnx_check_text (source, "an operator set", domain, error))
+      return FALSE;
+    gboolean is_default = !*domain || strcmp (domain, "ai.onnx") == 0;
+    if (set->version < 1 || set->version > G_MAXINT)
+      return forge_onnx_fail (source, error, FORGE_ERROR_FORMAT,
+          "operator set '%s' has version %" G_GINT64_FORMAT, domain,
+          set->version);
+    if (is_default && set->version > FORGE_ONNX_MAX_OPSET)
+      return forge_onnx_fail (source, error, FORGE_ERROR_UNSUPPORTED,
+          "operator set %" G_GINT64_FORMAT "; up to %d are supported",
+          set->version, FORGE_ONNX_MAX_OPSET);
+    g_hash_table_insert (opsets, g_strdup (is_default ? "" : domain),
+        GINT_TO_POINTER ((int) set->version));
+  }
+  return TRUE;
+}
+
 static gboolean
 read_versions (
     ForgeOnnxReader *reader, const ForgeOnnx__Model *model, GError **error)
@@ -60,23 +85,9 @@ read_versions (
   /* Operator sets came with IR version 3. */
   if (model->ir_version < 3)
     g_hash_table_insert (reader->opsets, g_strdup (""), GINT_TO_POINTER (1));
-  for (size_t i = 0; i < model->n_opset_import; i++) {
-    const ForgeOnnx__OperatorSet *set = model->opset_import[i];
-    const char *domain = set->domain ? set->domain : "";
-    if (!forge_onnx_check_text (source, "an operator set", domain, error))
-      return FALSE;
-    gboolean is_default = !*domain || strcmp (domain, "ai.onnx") == 0;
-    if (set->version < 1 || set->version > G_MAXINT)
-      return forge_onnx_fail (source, error, FORGE_ERROR_FORMAT,
-          "operator set '%s' has version %" G_GINT64_FORMAT, domain,
-          set->version);
-    if (is_default && set->version > FORGE_ONNX_MAX_OPSET)
-      return forge_onnx_fail (source, error, FORGE_ERROR_UNSUPPORTED,
-          "operator set %" G_GINT64_FORMAT "; up to %d are supported",
-          set->version, FORGE_ONNX_MAX_OPSET);
-    g_hash_table_insert (reader->opsets, g_strdup (is_default ? "" : domain),
-        GINT_TO_POINTER ((int) set->version));
-  }
+  if (!forge_onnx_read_opsets (source, model->opset_import,
+          model->n_opset_import, reader->opsets, error))
+    return FALSE;
   reader->graph->opset =
       GPOINTER_TO_INT (g_hash_table_lookup (reader->opsets, ""));
   return TRUE;
@@ -224,7 +235,7 @@ read_model (
          read_metadata (reader, model, error) &&
          read_initializers (reader, proto, error) &&
          read_inputs (reader, proto, error) &&
-         forge_onnx_read_nodes (reader, proto, error) &&
+         forge_onnx_read_nodes (reader, model, error) &&
          read_outputs (reader, proto, error);
 }
 

@@ -2,7 +2,9 @@
  *
  * What the files onnx-*.c share: one reading of one model file. Wire format ->
  * messages (onnx-wire.c) -> tensors (onnx-tensor.c, onnx-external.c), nodes
- * (onnx-node.c) and the graph (onnx-read.c). onnx-write.c goes the other way.
+ * (onnx-node.c), with the bodies of functions in place of calls
+ * (onnx-function.c), and the graph (onnx-read.c). onnx-write.c goes the other
+ * way.
  * Source: the ONNX IR specification (docs/IR.md of the ONNX project). */
 #pragma once
 
@@ -72,9 +74,35 @@ ForgeTensor *forge_onnx_read_external (ForgeOnnxReader *reader,
     const ForgeOnnx__Tensor *proto, const ForgeShape *shape, size_t size_bytes,
     GError **error);
 
+/* "ai.onnx" is the long name of the default domain, "". */
+const char *forge_onnx_domain_of (const ForgeOnnx__Node *proto);
+/* Adds domain -> version to @opsets. */
+gboolean forge_onnx_read_opsets (const ForgeSource *source,
+    ForgeOnnx__OperatorSet *const *sets, size_t n_sets, GHashTable *opsets,
+    GError **error);
+
+/* A node and the operator sets that it was written against. */
+typedef struct {
+  const ForgeOnnx__Node *proto;
+  GHashTable *opsets; /* as in ForgeOnnxReader */
+} ForgeOnnxCall;
+
+/* The graph's nodes with the bodies of the file's own functions in place of
+ * their calls, in order. */
+typedef struct {
+  GArray *calls; /* of ForgeOnnxCall */
+  GStringChunk *texts;
+  GPtrArray *blocks, *tables;
+} ForgeOnnxCalls;
+
+ForgeOnnxCalls *forge_onnx_expand (
+    ForgeOnnxReader *reader, const ForgeOnnx__Model *model, GError **error);
+void forge_onnx_calls_free (ForgeOnnxCalls *calls);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeOnnxCalls, forge_onnx_calls_free)
+
 /* Adds all nodes. Operators that are not supported are reported together. */
 gboolean forge_onnx_read_nodes (
-    ForgeOnnxReader *reader, const ForgeOnnx__Graph *proto, GError **error);
+    ForgeOnnxReader *reader, const ForgeOnnx__Model *model, GError **error);
 
 gboolean forge_onnx_probe (const uint8_t *bytes, size_t size_bytes);
 ForgeGraph *forge_onnx_read (const uint8_t *bytes, size_t size_bytes,

@@ -148,6 +148,31 @@ onnx_builder_attribute (
   return attribute;
 }
 
+ForgeOnnx__Function *
+onnx_builder_function (OnnxBuilder *builder, const char *name,
+    const char *inputs, const char *outputs)
+{
+  ForgeOnnx__Function *function = onnx_builder_take (builder, sizeof *function);
+  forge_onnx__function__init (function);
+  function->name = onnx_builder_text (builder, name);
+  function->domain = onnx_builder_text (builder, "own");
+  append_names (builder, &function->input, &function->n_input, inputs);
+  append_names (builder, &function->output, &function->n_output, outputs);
+  append (builder, &function->opset_import, &function->n_opset_import,
+      builder->model.opset_import[0]);
+  append (
+      builder, &builder->model.function, &builder->model.n_function, function);
+  return function;
+}
+
+ForgeOnnx__Node *
+onnx_builder_move_node (OnnxBuilder *builder, ForgeOnnx__Function *function)
+{
+  ForgeOnnx__Node *node = builder->graph.node[--builder->graph.n_node];
+  append (builder, &function->node, &function->n_node, node);
+  return node;
+}
+
 ForgeOnnx__Tensor *
 onnx_builder_tensor (
     OnnxBuilder *builder, const char *name, int dtype, const int *dims)

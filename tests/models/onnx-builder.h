@@ -31,6 +31,12 @@ ForgeOnnx__Node *onnx_builder_node (OnnxBuilder *builder, const char *type,
     const char *inputs, const char *outputs);
 ForgeOnnx__Attribute *onnx_builder_attribute (
     OnnxBuilder *builder, ForgeOnnx__Node *node, const char *name, int type);
+/* A function of domain "own", with the opset of the model's first import. */
+ForgeOnnx__Function *onnx_builder_function (OnnxBuilder *builder,
+    const char *name, const char *inputs, const char *outputs);
+/* Moves the graph's last node to the end of a function. */
+ForgeOnnx__Node *onnx_builder_move_node (
+    OnnxBuilder *builder, ForgeOnnx__Function *function);
 /* A tensor without values, in no list yet; @dims ends with -2. */
 ForgeOnnx__Tensor *onnx_builder_tensor (
     OnnxBuilder *builder, const char *name, int dtype, const int *dims);
