@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Cast between all element types. Out-of-range floats saturate and NaN
+ * Cast between all element types, to one that is named or (CastLike) to that
+ * of another value. Out-of-range floats saturate and NaN
  * becomes 0 in an integer (ONNX leaves both open); integers wrap round as in
  * C; anything but 0 is true.
- * Source: ONNX operator specification, Cast-13. */
+ * Source: ONNX operator specification, Cast-13, CastLike-15. */
 #include <math.h>
 #include <string.h>
 
@@ -78,7 +79,9 @@ static gboolean
 infer (ForgeNode *node, GError **error)
 {
   const ForgeValue *in = forge_node_in (node, 0);
-  int64_t to = forge_attrs_int (node->attrs, "to", 0);
+  const ForgeValue *like = forge_node_in (node, 1);
+  int64_t to =
+      like ? (int64_t) like->dtype : forge_attrs_int (node->attrs, "to", 0);
   ForgeDtype dtype = to > 0 && to <= FORGE_BFLOAT16 ? (ForgeDtype) to : 0;
   if (!forge_dtype_size_bytes (dtype) || !forge_dtype_size_bytes (in->dtype))
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
@@ -104,6 +107,15 @@ const ForgeOp forge_op_Cast = { .type = "Cast",
   .domain = "",
   .min_inputs = 1,
   .max_inputs = 1,
+  .min_outputs = 1,
+  .max_outputs = 1,
+  .infer = infer,
+  .run = run };
+
+const ForgeOp forge_op_CastLike = { .type = "CastLike",
+  .domain = "",
+  .min_inputs = 2,
+  .max_inputs = 2,
   .min_outputs = 1,
   .max_outputs = 1,
   .infer = infer,

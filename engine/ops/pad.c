@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Pad: more (or, with negative pads, fewer) elements at both ends of any
- * axis, of any type: a constant, the edge, or a reflection.
+ * axis, of any type: a constant, the edge, a reflection, or the other end.
  * Source: ONNX operator specification; pads and value were attributes before
  * opset 11 and are inputs since, axes since 18. */
 #include <string.h>
@@ -10,20 +10,20 @@
 
 #define MAX_PAD (1 << 20)
 
-typedef enum { PAD_CONSTANT, PAD_EDGE, PAD_REFLECT } PadMode;
+typedef enum { PAD_CONSTANT, PAD_EDGE, PAD_REFLECT, PAD_WRAP } PadMode;
 
 static gboolean
 read_mode (const ForgeNode *node, PadMode *mode, GError **error)
 {
   const char *name = forge_attrs_string (node->attrs, "mode", "constant");
-  static const char *const names[] = { "constant", "edge", "reflect" };
-  for (int i = 0; i < 3; i++)
+  static const char *const names[] = { "constant", "edge", "reflect", "wrap" };
+  for (int i = 0; i < (int) G_N_ELEMENTS (names); i++)
     if (strcmp (name, names[i]) == 0) {
       *mode = (PadMode) i;
       return TRUE;
     }
   return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
-      "mode is '%s'; expected constant, edge or reflect", name);
+      "mode is '%s'; expected constant, edge, reflect or wrap", name);
 }
 
 /* Elements added before and after every axis. */
@@ -81,7 +81,7 @@ infer (ForgeNode *node, GError **error)
       continue;
     out.dims[i] = extent + before[i] + after[i];
     if (out.dims[i] < 0 || (mode == PAD_REFLECT && limit >= MAX (extent, 1)) ||
-        (mode == PAD_EDGE && extent == 0))
+        ((mode == PAD_EDGE || mode == PAD_WRAP) && extent == 0))
       return forge_node_error (node, error, FORGE_ERROR_SHAPE,
           "axis %d of %" G_GINT64_FORMAT
           " elements cannot be padded by %" G_GINT64_FORMAT
@@ -101,6 +101,8 @@ source_of (PadMode mode, int64_t at, int64_t extent)
     return -1;
   if (mode == PAD_EDGE)
     return at < 0 ? 0 : extent - 1;
+  if (mode == PAD_WRAP)
+    return (at % extent + extent) % extent;
   return at < 0 ? -at : 2 * (extent - 1) - at;
 }
 

@@ -27,12 +27,23 @@ forge_reduce_shape (const ForgeNode *node, ForgeShape *kept,
   for (int i = 0; i < n_axes; i++) {
     if (!forge_op_axis (node, axes[i], kept->rank, &axis, error))
       return FALSE;
-    if (kept->dims[axis] == 0)
-      return forge_node_error (
-          node, error, FORGE_ERROR_SHAPE, "axis %d has no elements", axis);
     marks[axis] = TRUE;
     kept->dims[axis] = 1;
   }
+  return TRUE;
+}
+
+gboolean
+forge_reduce_need_elements (const ForgeNode *node, GError **error)
+{
+  gboolean marks[FORGE_MAX_DIMS];
+  ForgeShape kept;
+  if (!forge_reduce_shape (node, &kept, marks, error))
+    return FALSE;
+  for (int i = 0; i < kept.rank; i++)
+    if (marks[i] && forge_node_in (node, 0)->shape.dims[i] == 0)
+      return forge_node_error (
+          node, error, FORGE_ERROR_SHAPE, "axis %d has no elements", i);
   return TRUE;
 }
 
@@ -54,6 +65,7 @@ static gboolean
 infer (ForgeNode *node, GError **error)
 {
   return forge_op_need_float (node, 0, error) &&
+         forge_reduce_need_elements (node, error) &&
          forge_reduce_infer (node, FORGE_FLOAT32, error);
 }
 

@@ -9,6 +9,8 @@
 /* The input's shape with 1 at every reduced axis; @marks tells them. */
 gboolean forge_reduce_shape (const ForgeNode *node, ForgeShape *kept,
     gboolean marks[FORGE_MAX_DIMS], GError **error);
+/* Errors when a reduced axis has no elements. */
+gboolean forge_reduce_need_elements (const ForgeNode *node, GError **error);
 /* Sets out[0], of @dtype, with or without the reduced axes as the attribute
  * keepdims says. */
 gboolean forge_reduce_infer (ForgeNode *node, ForgeDtype dtype, GError **error);

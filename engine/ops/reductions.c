@@ -53,6 +53,11 @@ infer (ForgeNode *node, GError **error)
     return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
         "input 0 is %s, which this reduction does not support",
         forge_dtype_name (dtype));
+  /* nothing has a sum, but no largest integer */
+  if (!is_float &&
+      (kinds[kind].fold == MAXIMUM || kinds[kind].fold == MINIMUM) &&
+      !forge_reduce_need_elements (node, error))
+    return FALSE;
   return forge_reduce_infer (node, dtype, error);
 }
 

@@ -3,7 +3,8 @@
  * Resize and Upsample: nearest, linear or cubic interpolation along any axes,
  * one axis after another, each output element being a weighted sum of a few
  * input elements (taps). Linear over two axes is thus bilinear.
- * float32 only; tf_crop_and_resize is not supported.
+ * float32 only. tf_crop_and_resize takes a part of the input (roi) and puts
+ * a constant where the part reaches beyond it.
  * Source: ONNX operator specification, Resize-19; Resize-10 and Upsample know
  * neither coordinate modes (asymmetric) nor rounding (floor); R. Keys, Cubic
  * convolution interpolation, 1981. */
@@ -24,6 +25,7 @@ typedef enum {
   ASYMMETRIC,
   TF_HALF_PIXEL,
   HALF_PIXEL_SYMMETRIC,
+  TF_CROP,
 } Coordinates;
 
 typedef enum { PREFER_FLOOR, PREFER_CEIL, FLOOR, CEIL } Rounding;
@@ -36,6 +38,8 @@ typedef struct {
   double cubic;                  /* the coefficient a */
   double scales[FORGE_MAX_DIMS]; /* 1 along untouched axes */
   gboolean touched[FORGE_MAX_DIMS];
+  double from[FORGE_MAX_DIMS], to[FORGE_MAX_DIMS]; /* the part; TF_CROP */
+  double extrapolation;
   ForgeShape out;
 } Resize;
 
@@ -57,7 +61,7 @@ read_modes (const ForgeNode *node, Resize *resize, GError **error)
   static const char *const modes[] = { "nearest", "linear", "cubic", NULL };
   static const char *const coordinates[] = { "half_pixel", "pytorch_half_pixel",
     "align_corners", "asymmetric", "tf_half_pixel_for_nn",
-    "half_pixel_symmetric", NULL };
+    "half_pixel_symmetric", "tf_crop_and_resize", NULL };
   static const char *const roundings[] = { "round_prefer_floor",
     "round_prefer_ceil", "floor", "ceil", NULL };
   gboolean old = node->opset < 11 || strcmp (node->op->type, "Upsample") == 0;
@@ -75,6 +79,8 @@ read_modes (const ForgeNode *node, Resize *resize, GError **error)
   resize->antialias = forge_attrs_int (node->attrs, "antialias", 0) != 0;
   resize->exclude_outside =
       forge_attrs_int (node->attrs, "exclude_outside", 0) != 0;
+  resize->extrapolation =
+      forge_attrs_float (node->attrs, "extrapolation_value", 0);
   return TRUE;
 }
 
@@ -151,11 +157,39 @@ apply_scales (const ForgeNode *node, const int *axes, int n_axes,
           "scale %d is %g; expected a number above 0 and below 1e6", i,
           (double) scales[i]);
     resize->scales[axes[i]] = scales[i];
+    double length = (double) extent * (double) scales[i];
+    if (resize->coordinates == TF_CROP)
+      length *= resize->to[axes[i]] - resize->from[axes[i]];
     if (extent < 0)
       resize->out.dims[axes[i]] = scales[i] == 1 ? extent : -1;
     else
-      resize->out.dims[axes[i]] =
-          (int64_t) floor ((double) extent * (double) scales[i]);
+      resize->out.dims[axes[i]] = (int64_t) floor (MAX (length, 0));
+  }
+  return TRUE;
+}
+
+/* The part of the input, [starts, ends] in shares of the extents. */
+static gboolean
+read_part (const ForgeNode *node, const int *axes, int n_axes, Resize *resize,
+    GError **error)
+{
+  const ForgeValue *roi = forge_node_in (node, 1);
+  if (resize->coordinates != TF_CROP)
+    return TRUE;
+  if (!roi || !roi->constant || roi->dtype != FORGE_FLOAT32 ||
+      roi->shape.rank != 1 || roi->shape.dims[0] != 2 * n_axes)
+    return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
+        "tf_crop_and_resize needs a constant vector of %d float32 as input 1",
+        2 * n_axes);
+  const float *values = roi->constant->data;
+  for (int i = 0; i < n_axes; i++) {
+    double from = values[i], to = values[n_axes + i];
+    if (!(fabs (from) < 1e6 && fabs (to) < 1e6))
+      return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+          "input 1 asks for the part from %g to %g of axis %d", from, to,
+          axes[i]);
+    resize->from[axes[i]] = from;
+    resize->to[axes[i]] = to;
   }
   return TRUE;
 }
@@ -185,6 +219,7 @@ read_resize (const ForgeNode *node, Resize *resize, GError **error)
     resize->scales[i] = 1;
   if (!read_modes (node, resize, error) ||
       !read_axes (node, in->rank, axes, &n_axes, error) ||
+      !read_part (node, axes, n_axes, resize, error) ||
       !read_scales (node, &scales, &n_scales, error) ||
       !forge_op_ints (node, NULL, 3, sizes, &n_sizes, error))
     return FALSE;
@@ -195,7 +230,8 @@ read_resize (const ForgeNode *node, Resize *resize, GError **error)
                      : apply_sizes (node, axes, n_axes, sizes, resize, error)))
     return FALSE;
   for (int i = 0; i < n_axes; i++)
-    resize->touched[axes[i]] = resize->scales[axes[i]] != 1 ||
+    resize->touched[axes[i]] = resize->coordinates == TF_CROP ||
+                               resize->scales[axes[i]] != 1 ||
                                resize->out.dims[axes[i]] != in->dims[axes[i]];
   return TRUE;
 }
@@ -208,8 +244,13 @@ infer (ForgeNode *node, GError **error)
   Resize resize;
   if (!forge_op_need_float (node, 0, error))
     return FALSE;
+  /* a roi that is not a crop's is read by nobody */
+  gboolean crops = strcmp (forge_attrs_string (node->attrs,
+                               "coordinate_transformation_mode", ""),
+                       "tf_crop_and_resize") == 0;
   if (forge_op_is_pending (node, old ? 1 : 2) ||
-      (!old && forge_op_is_pending (node, 3)))
+      (!old && forge_op_is_pending (node, 3)) ||
+      (crops && forge_op_is_pending (node, 1)))
     return forge_op_set_pending (node, FORGE_FLOAT32, in->rank, error);
   for (int i = 0; i < in->rank; i++)
     if (in->dims[i] > FORGE_OP_MAX_ELEMS)
@@ -249,6 +290,13 @@ source_of (
     double centre = (double) n_in / 2;
     return centre * (1 - adjust) + (x + 0.5) / scale - 0.5;
   }
+  case TF_CROP: {
+    double from = resize->from[axis], to = resize->to[axis];
+    double last = (double) (n_in - 1);
+    return n_out > 1
+               ? from * last + x * (to - from) * last / (double) (n_out - 1)
+               : 0.5 * (from + to) * last;
+  }
   }
   return 0;
 }
@@ -284,6 +332,7 @@ kernel_at (const Resize *resize, double d)
 
 typedef struct {
   int n;
+  gboolean outside;     /* of a crop */
   int64_t at[MAX_TAPS]; /* held within the input */
   double weight[MAX_TAPS];
 } Taps;
@@ -294,6 +343,9 @@ find_taps (const Resize *resize, int axis, int64_t to, int64_t n_in,
 {
   double x = source_of (resize, axis, to, n_in, n_out), sum = 0;
   taps->n = 0;
+  taps->outside = resize->coordinates == TF_CROP && (x < 0 || x > n_in - 1);
+  if (taps->outside)
+    return;
   if (resize->mode == NEAREST) {
     taps->at[0] = CLAMP (nearest_of (resize->rounding, x), 0, n_in - 1);
     taps->weight[0] = 1;
@@ -307,7 +359,7 @@ find_taps (const Resize *resize, int axis, int64_t to, int64_t n_in,
   for (int64_t i = first; i <= last; i++) {
     double weight = kernel_at (resize, (x - (double) i) * shrink);
     gboolean outside = i < 0 || i >= n_in;
-    if (outside && (resize->exclude_outside || resize->antialias))
+    if (outside && resize->exclude_outside)
       weight = 0;
     taps->at[taps->n] = CLAMP (i, 0, n_in - 1);
     taps->weight[taps->n++] = weight;
@@ -330,7 +382,7 @@ resize_axis (const Resize *resize, int axis, const float *src,
       float *y = dst + (o * n_out + to) * inner;
       const float *x = src + o * lines.n * inner;
       for (int64_t k = 0; k < inner; k++)
-        y[k] = 0;
+        y[k] = taps->outside ? (float) resize->extrapolation : 0;
       for (int t = 0; t < taps->n; t++) {
         const float *from = x + taps->at[t] * inner;
         float weight = (float) taps->weight[t];

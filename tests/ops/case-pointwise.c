@@ -400,10 +400,58 @@ dropout_keeps_the_mean_and_repeats (void)
   harness_free (h);
 }
 
+/* FALSE where an element was dropped; all TRUE where nothing trains. */
+static void
+dropout_tells_what_it_dropped (void)
+{
+  ForgeShape shape = forge_shape (1, 1000);
+  for (int training = 0; training < 2; training++) {
+    Harness *h = harness_new ("Dropout", 12);
+    float *x = harness_input (h, FORGE_FLOAT32, &shape)->data;
+    harness_scalar (h, 0.5f);
+    harness_add_output (h);
+    for (int i = 0; i < 1000; i++)
+      x[i] = 1;
+    harness_prepare (h, 1, training);
+    harness_run (h);
+    g_assert_cmpint (h->out[1]->dtype, ==, FORGE_BOOL);
+    int kept = 0;
+    for (int i = 0; i < 1000; i++) {
+      gboolean stays = ((uint8_t *) h->out[1]->data)[i];
+      g_assert_cmpint (stays, ==, ((float *) h->out[0]->data)[i] != 0);
+      kept += stays;
+    }
+    g_assert_true (training ? kept > 400 && kept < 600 : kept == 1000);
+    harness_free (h);
+  }
+}
+
+static void
+cast_like_takes_the_type_of_another (void)
+{
+  static const uint8_t want[] = { 0, 2, 255 };
+  ForgeShape shape = forge_shape (1, 3), one = forge_shape (1, 1);
+  Harness *h = harness_new ("CastLike", 15);
+  float *x = harness_input (h, FORGE_FLOAT32, &shape)->data;
+  x[0] = -3;
+  x[1] = 2.9f;
+  x[2] = 1e9f;
+  harness_input (h, FORGE_UINT8, &one);
+  harness_prepare (h, 1, FALSE);
+  harness_run (h);
+  g_assert_cmpint (h->out[0]->dtype, ==, FORGE_UINT8);
+  g_assert_cmpmem (h->out[0]->data, h->out[0]->size_bytes, want, sizeof want);
+  harness_free (h);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/pointwise/dropout_tells_what_it_dropped",
+      dropout_tells_what_it_dropped);
+  g_test_add_func ("/pointwise/cast_like_takes_the_type_of_another",
+      cast_like_takes_the_type_of_another);
   g_test_add_func ("/pointwise/arithmetic_broadcasts_like_numpy",
       arithmetic_broadcasts_like_numpy);
   g_test_add_func (

@@ -226,10 +226,40 @@ hostile_indices_stay_inside (void)
   }
 }
 
+/* [2, 0, 3] -> [2, 3] */
+static void
+nothing_reduces_to_where_the_fold_starts (void)
+{
+  static const int64_t axis[] = { 1 };
+  ForgeShape shape = { 3, { 2, 0, 3 } }, left = { 2, { 2, 3 } };
+  for (gsize r = 0; r < G_N_ELEMENTS (reductions); r++) {
+    Harness *h = harness_new (reductions[r].type, 18);
+    harness_input (h, FORGE_FLOAT32, &shape);
+    harness_ints (h, axis, 1);
+    forge_attrs_set_int (h->node.attrs, "keepdims", 0);
+    harness_prepare (h, 1, FALSE);
+    harness_run (h);
+    g_assert_true (forge_shape_equal (&h->out[0]->shape, &left));
+    double want = reductions[r].finish (reductions[r].start);
+    for (int i = 0; i < 6; i++)
+      g_assert_cmpfloat (((float *) h->out[0]->data)[i], ==, want);
+    harness_free (h);
+  }
+  Harness *h = harness_new ("ReduceMax", 18);
+  g_autoptr (GError) error = NULL;
+  harness_input (h, FORGE_INT32, &shape);
+  harness_ints (h, axis, 1);
+  g_assert_false (harness_infer (h, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE);
+  harness_free (h);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/reduce/nothing_reduces_to_where_the_fold_starts",
+      nothing_reduces_to_where_the_fold_starts);
   g_test_add_func ("/reduce/reductions_fold_the_right_elements",
       reductions_fold_the_right_elements);
   g_test_add_func (

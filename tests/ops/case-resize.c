@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Operators that change the grid or move along it: Resize, ConvTranspose,
- * DepthToSpace, CumSum, Einsum, against their definitions in float64. */
+ * Col2Im, DepthToSpace, CumSum, Einsum, against their definitions in float64.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -118,6 +119,106 @@ nearest_rounds_as_told (void)
         sizeof rows[r].want);
     harness_free (h);
   }
+}
+
+/* [1, 4], shrunk by 0.6 with a wider kernel; the values are those of ONNX
+ * Runtime 1.21 and of ONNX's case resize_downsample_scales_linear_antialias,
+ * whose rows are 4 times its columns: what lies outside counts as the edge,
+ * unless it is excluded. */
+static void
+antialias_widens_the_kernel (void)
+{
+  static const float want[] = { 0.375f, 0.6f / 1.4f };
+  ForgeShape shape = { 1, { 4 } }, one = { 1, { 1 } };
+  for (int exclude = 0; exclude < 2; exclude++) {
+    Harness *h = harness_new ("Resize", 18);
+    float *x = harness_input (h, FORGE_FLOAT32, &shape)->data;
+    for (int i = 0; i < 4; i++)
+      x[i] = (float) i;
+    harness_input (h, FORGE_FLOAT32, NULL);
+    *(float *) harness_input (h, FORGE_FLOAT32, &one)->data = 0.6f;
+    h->constant[2] = TRUE;
+    forge_attrs_set_string (h->node.attrs, "mode", "linear");
+    forge_attrs_set_int (h->node.attrs, "antialias", 1);
+    forge_attrs_set_int (h->node.attrs, "exclude_outside", exclude);
+    harness_prepare (h, 1, FALSE);
+    harness_run (h);
+    g_assert_cmpint (h->out[0]->shape.dims[0], ==, 2);
+    const float *y = h->out[0]->data;
+    harness_assert_close ("first", exclude, y[0], want[exclude], 1e-6);
+    if (!exclude)
+      harness_assert_close ("last", exclude, y[1], 2, 1e-6);
+    harness_free (h);
+  }
+}
+
+/* Half of [0, 1, 2, 3, 4] from its middle on, and as much beyond its end. */
+static void
+a_crop_is_resized_and_filled (void)
+{
+  static const float want[] = { 2, 3, 4, -7, -7 };
+  ForgeShape shape = { 1, { 5 } }, two = { 1, { 2 } };
+  static const int64_t size[] = { 5 };
+  Harness *h = harness_new ("Resize", 13);
+  float *x = harness_input (h, FORGE_FLOAT32, &shape)->data;
+  for (int i = 0; i < 5; i++)
+    x[i] = (float) i;
+  float *part = harness_input (h, FORGE_FLOAT32, &two)->data;
+  part[0] = 0.5f;
+  part[1] = 1.5f;
+  h->constant[1] = TRUE;
+  harness_input (h, FORGE_FLOAT32, NULL);
+  harness_ints (h, size, 1);
+  forge_attrs_set_string (h->node.attrs, "mode", "linear");
+  forge_attrs_set_string (
+      h->node.attrs, "coordinate_transformation_mode", "tf_crop_and_resize");
+  forge_attrs_set_float (h->node.attrs, "extrapolation_value", -7);
+  harness_prepare (h, 1, FALSE);
+  harness_run (h);
+  g_assert_cmpmem (h->out[0]->data, h->out[0]->size_bytes, want, sizeof want);
+  harness_free (h);
+}
+
+/* Every element of a picture, gathered block by block and folded again, comes
+ * as often as blocks cover it. */
+static void
+col2im_sums_what_overlaps (void)
+{
+  enum { N = 2, C = 3, H = 5, W = 6, KH = 3, KW = 2, SH = 2, DW = 2 };
+  enum { TOP = 1, LEFT = 0, BOTTOM = 1, RIGHT = 1 };
+  enum { OH = (H + TOP + BOTTOM - KH) / SH + 1 };
+  enum { OW = W + LEFT + RIGHT - DW * (KW - 1) };
+  static const int64_t image[] = { H, W }, block[] = { KH, KW };
+  static const int64_t strides[] = { SH, 1 }, dilations[] = { 1, DW };
+  static const int64_t pads[] = { TOP, LEFT, BOTTOM, RIGHT };
+  double want[N * C * H * W] = { 0 };
+  ForgeRng rng;
+  forge_rng_seed (&rng, 67);
+  Harness *h = harness_new ("Col2Im", 18);
+  ForgeShape shape = { 3, { N, C * KH * KW, OH * OW } };
+  ForgeTensor *columns = harness_input (h, FORGE_FLOAT32, &shape);
+  harness_fill (columns, &rng, -2, 2);
+  harness_ints (h, image, 2);
+  harness_ints (h, block, 2);
+  forge_attrs_set_ints (h->node.attrs, "strides", strides, 2);
+  forge_attrs_set_ints (h->node.attrs, "dilations", dilations, 2);
+  forge_attrs_set_ints (h->node.attrs, "pads", pads, 4);
+  int64_t i = 0;
+  for (int nc = 0; nc < N * C; nc++)
+    for (int k = 0; k < KH * KW; k++)
+      for (int l = 0; l < OH * OW; l++, i++) {
+        int y = l / OW * SH - TOP + k / KW, x = l % OW - LEFT + k % KW * DW;
+        if (y >= 0 && y < H && x >= 0 && x < W)
+          want[(nc * H + y) * W + x] += ((float *) columns->data)[i];
+      }
+  harness_prepare (h, 2, FALSE);
+  harness_run (h);
+  ForgeShape pictures = { 4, { N, C, H, W } };
+  g_assert_true (forge_shape_equal (&h->out[0]->shape, &pictures));
+  for (i = 0; i < N * C * H * W; i++)
+    harness_assert_close (
+        "Col2Im", i, ((float *) h->out[0]->data)[i], want[i], 1e-5);
+  harness_free (h);
 }
 
 typedef struct {
@@ -302,6 +403,12 @@ main (int argc, char **argv)
   g_test_add_func ("/resize/linear_resize_follows_the_coordinates",
       linear_resize_follows_the_coordinates);
   g_test_add_func ("/resize/nearest_rounds_as_told", nearest_rounds_as_told);
+  g_test_add_func (
+      "/resize/antialias_widens_the_kernel", antialias_widens_the_kernel);
+  g_test_add_func (
+      "/resize/a_crop_is_resized_and_filled", a_crop_is_resized_and_filled);
+  g_test_add_func (
+      "/resize/col2im_sums_what_overlaps", col2im_sums_what_overlaps);
   g_test_add_func ("/resize/conv_transpose_spreads_the_kernel",
       conv_transpose_spreads_the_kernel);
   g_test_add_func ("/resize/space_to_depth_undoes_depth_to_space",

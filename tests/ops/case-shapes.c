@@ -171,7 +171,7 @@ pad_new (const char *mode, const int64_t *pads, int opset)
 }
 
 static void
-pad_fills_repeats_reflects_and_crops (void)
+pad_fills_repeats_reflects_wraps_and_crops (void)
 {
   static const int64_t pads[] = { 0, 1, 1, 2 }, crop[] = { -1, 0, 0, -1 };
   static const int64_t last[] = { 1, 0 }, axes[] = { -1 };
@@ -181,6 +181,8 @@ pad_fills_repeats_reflects_and_crops (void)
     6, 6 };
   static const float reflect[] = { 2, 1, 2, 3, 2, 1, 5, 4, 5, 6, 5, 4, 2, 1, 2,
     3, 2, 1 };
+  static const float wrap[] = { 3, 1, 2, 3, 1, 2, 6, 4, 5, 6, 4, 5, 3, 1, 2, 3,
+    1, 2 };
   static const float cropped[] = { 4, 5 },
                      one_axis[] = { 0, 1, 2, 3, 0, 4, 5, 6 };
   ForgeShape grown = forge_shape (2, 3, 6), small = forge_shape (2, 1, 2);
@@ -193,6 +195,7 @@ pad_fills_repeats_reflects_and_crops (void)
   expect (h, &grown, constant);
   expect (pad_new ("edge", pads, 13), &grown, edge);
   expect (pad_new ("reflect", pads, 13), &grown, reflect);
+  expect (pad_new ("wrap", pads, 19), &grown, wrap);
   expect (pad_new ("constant", crop, 13), &small, cropped);
   h = harness_new ("Pad", 18);
   count_up (h, &(ForgeShape) { 2, { 2, 3 } }, 1);
@@ -258,8 +261,8 @@ main (int argc, char **argv)
       "/shapes/concat_joins_along_its_axis", concat_joins_along_its_axis);
   g_test_add_func (
       "/shapes/transpose_moves_every_element", transpose_moves_every_element);
-  g_test_add_func ("/shapes/pad_fills_repeats_reflects_and_crops",
-      pad_fills_repeats_reflects_and_crops);
+  g_test_add_func ("/shapes/pad_fills_repeats_reflects_wraps_and_crops",
+      pad_fills_repeats_reflects_wraps_and_crops);
   g_test_add_func (
       "/shapes/reduce_mean_over_any_axes", reduce_mean_over_any_axes);
   g_test_add_func ("/shapes/constant_and_shape_give_numbers",

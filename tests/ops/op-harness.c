@@ -35,7 +35,8 @@ release (Harness *h)
     h->prepared.free (h->prepared.data);
   forge_aligned_free (h->step.workspace);
   forge_aligned_free (h->step.backward_workspace);
-  g_clear_pointer (&h->out[0], forge_tensor_unref);
+  for (int i = 0; i < HARNESS_MAX_IO; i++)
+    g_clear_pointer (&h->out[i], forge_tensor_unref);
   g_clear_pointer (&h->d_out[0], forge_tensor_unref);
   for (int i = 0; i < HARNESS_MAX_IO; i++)
     g_clear_pointer (&h->d_in[i], forge_tensor_unref);
@@ -118,6 +119,13 @@ harness_fill_distinct (ForgeTensor *tensor, ForgeRng *rng)
     data[i] = 0.1f * ((float) order[i] - (float) (count / 2)) + 0.05f;
 }
 
+void
+harness_add_output (Harness *h)
+{
+  g_assert_cmpuint (h->node.outputs->len, <, HARNESS_MAX_IO);
+  g_ptr_array_add (h->node.outputs, g_new0 (ForgeValue, 1));
+}
+
 gboolean
 harness_infer (Harness *h, GError **error)
 {
@@ -145,16 +153,18 @@ harness_prepare (Harness *h, int threads, gboolean training)
   release (h);
   harness_infer (h, &error);
   g_assert_no_error (error);
-  ForgeValue *value = g_ptr_array_index (h->node.outputs, 0);
-  h->out[0] = forge_tensor_new (value->dtype, &value->shape, &error);
-  g_assert_no_error (error);
+  for (guint i = 0; i < h->node.outputs->len; i++) {
+    ForgeValue *value = g_ptr_array_index (h->node.outputs, i);
+    h->out[i] = forge_tensor_new (value->dtype, &value->shape, &error);
+    g_assert_no_error (error);
+  }
   if (h->node.op->prepare)
     h->node.op->prepare (&h->node, &h->prepared, &error);
   g_assert_no_error (error);
   h->step = (ForgeStep) { .node = &h->node,
     .prepared = &h->prepared,
     .n_in = h->node.inputs->len,
-    .n_out = 1,
+    .n_out = h->node.outputs->len,
     .in = h->in,
     .out = h->out,
     .workspace = nan_block (h->prepared.workspace_bytes),
@@ -174,7 +184,8 @@ void
 harness_run (Harness *h)
 {
   g_assert_true (h->ready);
-  memset (h->out[0]->data, 0xff, h->out[0]->size_bytes);
+  for (guint i = 0; i < h->step.n_out; i++)
+    memset (h->out[i]->data, 0xff, h->out[i]->size_bytes);
   memset (h->step.workspace, 0xff, h->prepared.workspace_bytes);
   h->node.op->run (&h->step);
 }

@@ -38,6 +38,9 @@ void harness_fill (ForgeTensor *tensor, ForgeRng *rng, float low, float high);
  * no maximum or kink within a finite difference. */
 void harness_fill_distinct (ForgeTensor *tensor, ForgeRng *rng);
 
+/* One more output. */
+void harness_add_output (Harness *harness);
+
 gboolean harness_infer (Harness *harness, GError **error);
 /* Infers, prepares, binds; any error fails the test. */
 void harness_prepare (Harness *harness, int threads, gboolean training);

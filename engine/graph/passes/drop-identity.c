@@ -27,7 +27,7 @@ changes_nothing (const ForgeNode *node, ForgePassSet set)
     return TRUE;
   if (forge_node_is (node, "Dropout"))
     return set == FORGE_PASSES_INFERENCE;
-  if (forge_node_is (node, "Cast"))
+  if (forge_node_is (node, "Cast") || forge_node_is (node, "CastLike"))
     return forge_node_in (node, 0)->dtype == forge_node_out (node, 0)->dtype;
   if (forge_node_is (node, "Concat"))
     return node->inputs->len == 1;

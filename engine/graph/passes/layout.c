@@ -378,7 +378,8 @@ visit (Layout *layout, ForgeNode *node, GError **error)
     convert_spatial (layout, node);
     return TRUE;
   }
-  if (is_one_of (node, elementwise))
+  /* a Dropout's mask keeps its order */
+  if (is_one_of (node, elementwise) && !forge_node_out (node, 1))
     return sink_elementwise (layout, node, error);
   if (forge_node_is (node, "Pad"))
     return sink_pad (layout, node, error);
