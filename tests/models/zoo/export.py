@@ -43,7 +43,7 @@ def cases():
     from torchvision import models
     names = models.list_models(module=models)
     names.sort(key=count_weights)
-    yield from nets.NETS
+    yield from nets.CASES
     yield from graphs.GRAPHS
     yield from names
     for name in TRACED:

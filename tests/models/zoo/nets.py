@@ -7,13 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-NETS = {}
+NETS = {}   # name -> function, side of the pictures
+CASES = []  # name, with the options that torch needs to export it
 
 
-def net(side):
+def net(side, options=None):
     """Registers a function that makes a network for pictures of this side."""
     def register(function):
-        NETS["like_" + function.__name__] = (function, side)
+        name = "like_" + function.__name__
+        NETS[name] = (function, side)
+        CASES.append(f"{name}@{options}" if options else name)
         return function
     return register
 
@@ -452,7 +455,7 @@ def coatnet():
         Call(lambda x: x.transpose(-1, -2).unflatten(2, (8, 8))), head(32))
 
 
-@net(64)
+@net(64, "batch=fixed")
 def pooling_zoo():
     """Adaptive pools to several sizes, blur pool, generalised mean, catavgmax."""
     class Net(nn.Module):
@@ -470,7 +473,7 @@ def pooling_zoo():
             x = self.stem(x)
             x = F.conv2d(F.pad(x, (1, 1, 1, 1), "reflect"), self.blur,
                          stride=2, groups=16)
-            x = self.more(x).reshape(-1, 32, 16, 16)
+            x = self.more(x).reshape(len(x), 32, 16, 16)
             sizes = [F.adaptive_avg_pool2d(x, 4), F.adaptive_max_pool2d(x, 2),
                      F.adaptive_avg_pool2d(x, (1, 2)), x.amax((2, 3), True)]
             power = F.avg_pool2d(x.clamp(min=1e-6).pow(self.power), 16)
@@ -567,7 +570,7 @@ def selective():
     return Net()
 
 
-@net(64)
+@net(64, "opset=18")
 def volo():
     """Outlook attention: unfold, weigh, fold."""
     class Outlook(nn.Module):
