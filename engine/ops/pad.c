@@ -118,33 +118,64 @@ fill_value (const ForgeStep *step, void *value)
     memcpy (value, &attribute, sizeof attribute);
 }
 
+/* The last axis of one place of the others: what lies inside is copied as a
+ * whole. */
+static void
+pad_row (const ForgeStep *step, PadMode mode, int64_t before, const char *src,
+    const char *value, char *dst)
+{
+  int last = step->in[0]->shape.rank - 1;
+  int64_t extent = step->in[0]->shape.dims[last];
+  int64_t row = step->out[0]->shape.dims[last];
+  size_t size = forge_dtype_size_bytes (step->in[0]->dtype);
+  int64_t first = CLAMP (before, 0, row);
+  int64_t end = CLAMP (before + extent, first, row);
+  for (int64_t i = 0; i < row; i++) {
+    if (src && i == first && end > first) {
+      memcpy (dst + (size_t) first * size,
+          src + (size_t) (first - before) * size,
+          (size_t) (end - first) * size);
+      i = end - 1;
+      continue;
+    }
+    int64_t at = src ? source_of (mode, i - before, extent) : -1;
+    memcpy (dst + (size_t) i * size, at < 0 ? value : src + (size_t) at * size,
+        size);
+  }
+}
+
 static void
 run (const ForgeStep *step)
 {
   const ForgeTensor *in = step->in[0], *out = step->out[0];
   int64_t before[FORGE_MAX_DIMS], after[FORGE_MAX_DIMS];
   int64_t strides[FORGE_MAX_DIMS];
-  int rank = in->shape.rank;
+  int last = in->shape.rank - 1;
   size_t size = forge_dtype_size_bytes (in->dtype);
+  int64_t count = forge_tensor_get_count (out);
   PadMode mode = PAD_CONSTANT;
   char value[8];
   read_mode (step->node, &mode, NULL);
-  read_pads (step->node, rank, before, after, NULL);
+  read_pads (step->node, in->shape.rank, before, after, NULL);
   fill_value (step, value);
   forge_shape_strides (&in->shape, strides);
-  int64_t count = forge_tensor_get_count (out);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t rest = i, from = 0;
+  if (last < 0) {
+    memcpy (out->data, in->data, out->size_bytes);
+    return;
+  }
+  for (int64_t i = 0; i < count; i += out->shape.dims[last]) {
+    int64_t rest = i / out->shape.dims[last], from = 0;
     gboolean inside = TRUE;
-    for (int d = rank - 1; d >= 0; d--) {
+    for (int d = last - 1; d >= 0; d--) {
       int64_t at = source_of (
           mode, rest % out->shape.dims[d] - before[d], in->shape.dims[d]);
       rest /= out->shape.dims[d];
       inside &= at >= 0;
       from += at * strides[d];
     }
-    memcpy ((char *) out->data + (size_t) i * size,
-        inside ? (const char *) in->data + (size_t) from * size : value, size);
+    pad_row (step, mode, before[last],
+        inside ? (const char *) in->data + (size_t) from * size : NULL, value,
+        (char *) out->data + (size_t) i * size);
   }
 }
 

@@ -65,25 +65,66 @@ is_swap (const ForgeShape *shape, const int *perm, int64_t *n, int64_t *a,
   return TRUE;
 }
 
+/* Blocks of dimensions that stay last move as one; what is left is walked row
+ * by row of the result. */
+typedef struct {
+  const char *src;
+  char *dst;
+  size_t block_bytes;
+  int rank; /* without the dimensions of a block */
+  int64_t row, stride;
+  int64_t dims[FORGE_MAX_DIMS], strides[FORGE_MAX_DIMS];
+} Permutation;
+
 static void
-permute (const ForgeTensor *src, const int *perm, ForgeTensor *dst)
+permute_rows (void *data, size_t begin, size_t end)
 {
-  int64_t strides[FORGE_MAX_DIMS], at[FORGE_MAX_DIMS] = { 0 };
-  int rank = src->shape.rank;
-  size_t size = forge_dtype_size_bytes (src->dtype);
-  int64_t count = forge_tensor_get_count (dst), from = 0;
-  forge_shape_strides (&src->shape, strides);
-  for (int64_t i = 0; i < count; i++) {
-    memcpy ((char *) dst->data + (size_t) i * size,
-        (const char *) src->data + (size_t) from * size, size);
-    for (int d = rank - 1; d >= 0; d--) {
-      from += strides[perm[d]];
-      if (++at[d] < dst->shape.dims[d])
-        break;
-      from -= at[d] * strides[perm[d]];
-      at[d] = 0;
+  const Permutation *p = data;
+  size_t bytes = p->block_bytes;
+  for (size_t r = begin; r < end; r++) {
+    int64_t rest = (int64_t) r, from = 0;
+    char *dst = p->dst + r * (size_t) p->row * bytes;
+    for (int d = p->rank - 2; d >= 0; d--) {
+      from += rest % p->dims[d] * p->strides[d];
+      rest /= p->dims[d];
     }
+    const char *src = p->src + (size_t) from * bytes;
+    size_t stride_bytes = (size_t) p->stride * bytes;
+    if (bytes == sizeof (uint32_t))
+      for (int64_t i = 0; i < p->row; i++)
+        memcpy (dst + (size_t) i * sizeof (uint32_t),
+            src + (size_t) i * stride_bytes, sizeof (uint32_t));
+    else
+      for (int64_t i = 0; i < p->row; i++)
+        memcpy (
+            dst + (size_t) i * bytes, src + (size_t) i * stride_bytes, bytes);
   }
+}
+
+static void
+permute (int threads, const ForgeTensor *src, const int *perm, ForgeTensor *dst)
+{
+  int64_t strides[FORGE_MAX_DIMS], count = forge_tensor_get_count (dst);
+  Permutation p = { .src = src->data, .dst = dst->data, .row = 1 };
+  int64_t block = 1;
+  p.rank = src->shape.rank;
+  while (p.rank > 0 && perm[p.rank - 1] == p.rank - 1)
+    block *= src->shape.dims[--p.rank];
+  if (count == 0)
+    return;
+  p.block_bytes = (size_t) block * forge_dtype_size_bytes (src->dtype);
+  forge_shape_strides (&src->shape, strides);
+  for (int d = 0; d < p.rank; d++) {
+    p.dims[d] = dst->shape.dims[d];
+    p.strides[d] = strides[perm[d]] / block;
+  }
+  if (p.rank > 0) {
+    p.row = p.dims[p.rank - 1];
+    p.stride = p.strides[p.rank - 1];
+  }
+  int64_t row = p.row * block;
+  forge_op_ranges (threads, (size_t) (count / row),
+      (size_t) (FORGE_OP_GRAIN / row + 1), permute_rows, &p);
 }
 
 static void
@@ -94,7 +135,7 @@ transpose (
   if (src->dtype == FORGE_FLOAT32 && is_swap (&src->shape, perm, &n, &a, &b))
     forge_op_swap_inner (threads, n, a, b, src->data, dst->data);
   else
-    permute (src, perm, dst);
+    permute (threads, src, perm, dst);
 }
 
 static void

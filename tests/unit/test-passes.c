@@ -58,7 +58,9 @@ build_identities (ForgeGraph *graph)
   toy_onnx_node (
       graph, "Transpose", "c", "d", toy_attrs_ints (NULL, "perm", 2, 0, 1));
   toy_onnx_node (graph, "Concat", "d", "e", int_attr ("axis", 1));
-  toy_onnx_node (graph, "Relu", "e", "y", NULL);
+  toy_onnx_node (
+      graph, "Pad", "e", "f", toy_attrs_ints (NULL, "pads", 4, 0, 0, 0, 0));
+  toy_onnx_node (graph, "Relu", "f", "y", NULL);
 }
 
 static void
@@ -323,6 +325,7 @@ static const Row rows[] = {
       { { "Identity", 0 }, { "Cast", 0 }, { "Transpose", 0 } }, 0 },
   { "dropout and concat", "drop_identity", build_identities,
       { { "Dropout", 0 }, { "Concat", 0 }, { "Relu", 1 } }, 0 },
+  { "pad by nothing", "drop_identity", build_identities, { { "Pad", 0 } }, 0 },
   { "rescale", "fuse_rescale", build_rescale,
       { { "Rescale", 1 }, { "Sub", 0 }, { "Cast", 0 } }, 0 },
   { "rescale without sum", "fuse_rescale", build_rescale_only,

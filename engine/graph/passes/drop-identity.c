@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Takes out nodes that change nothing: Identity, Cast to the same type,
- * Concat of one, Transpose in the same order, and, where nothing trains,
- * Dropout. */
+ * Concat of one, Transpose in the same order, Pad by nothing, and, where
+ * nothing trains, Dropout. */
 #include "graph/pass-util.h"
 
 gboolean forge_pass_drop_identity (ForgeGraph *, ForgePassSet, GError **);
@@ -20,6 +20,23 @@ keeps_order (const ForgeNode *node)
   return TRUE;
 }
 
+/* FALSE where the pads are not known. */
+static gboolean
+pads_nothing (const ForgeNode *node)
+{
+  const int64_t *pads;
+  gsize n_pads = forge_attrs_ints (node->attrs, "pads", &pads);
+  const ForgeValue *given = forge_node_in (node, 1);
+  if (n_pads == 0 && given && given->constant && given->dtype == FORGE_INT64) {
+    pads = given->constant->data;
+    n_pads = (gsize) forge_tensor_get_count (given->constant);
+  }
+  for (gsize i = 0; i < n_pads; i++)
+    if (pads[i] != 0)
+      return FALSE;
+  return n_pads > 0;
+}
+
 static gboolean
 changes_nothing (const ForgeNode *node, ForgePassSet set)
 {
@@ -29,6 +46,8 @@ changes_nothing (const ForgeNode *node, ForgePassSet set)
     return set == FORGE_PASSES_INFERENCE;
   if (forge_node_is (node, "Cast") || forge_node_is (node, "CastLike"))
     return forge_node_in (node, 0)->dtype == forge_node_out (node, 0)->dtype;
+  if (forge_node_is (node, "Pad"))
+    return pads_nothing (node);
   if (forge_node_is (node, "Concat"))
     return node->inputs->len == 1;
   return forge_node_is (node, "Transpose") && keeps_order (node);
