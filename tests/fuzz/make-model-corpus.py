@@ -31,13 +31,16 @@ def weight(name, *shape, kind=T.FLOAT, raw=True, values=None):
     return h.make_tensor(name, kind, shape, array.tolist())
 
 
-def model(name, inputs, outputs, nodes, weights=(), metadata=None, opset=13):
+def model(name, inputs, outputs, nodes, weights=(), metadata=None, opset=13,
+          functions=()):
     graph = h.make_graph(
         nodes, name,
         [h.make_tensor_value_info(n, t, s) for n, t, s in inputs],
         [h.make_tensor_value_info(n, T.FLOAT, None) for n in outputs],
         list(weights))
-    m = h.make_model(graph, opset_imports=[h.make_opsetid("", opset)])
+    opsets = [h.make_opsetid("", opset)]
+    opsets += [h.make_opsetid("own", 1)] if functions else []
+    m = h.make_model(graph, opset_imports=opsets, functions=functions)
     m.ir_version = 8
     if metadata:
         h.set_model_props(m, metadata)
@@ -91,6 +94,27 @@ model("padded", [("x", T.FLOAT, ["N", 3, 4, 4])], ["y"], [
     n("Div", ["t", "two"], ["y"]),
 ], [weight("pads", 8, kind=T.INT64, values=[0, 0, 1, 1, 0, 0, 1, 1]),
     weight("two", values=[2])])
+
+reference = n("LeakyRelu", ["t"], ["y"], alpha=0.0)
+reference.attribute[0].ref_attr_name = "slope"
+opsets = [h.make_opsetid("", 18), h.make_opsetid("own", 1)]
+model("functions", [("x", T.FLOAT, ["N", 18, 4])], ["y"], [
+    n("Outer", ["x", "image", "block"], ["f"], domain="own", slope=0.5),
+    n("Pad", ["f", "pads"], ["p"], mode="wrap"),
+    n("Resize", ["p", "", "scales"], ["s"], mode="linear", antialias=1),
+    n("CastLike", ["s", "x"], ["y"]),
+], [weight("image", 2, kind=T.INT64, values=[3, 3]),
+    weight("block", 2, kind=T.INT64, values=[2, 2]),
+    weight("pads", 8, kind=T.INT64, values=[0, 0, 1, 2, 0, 0, 0, 0]),
+    weight("scales", 4, values=[1, 1, 0.5, 0.5])], opset=18, functions=[
+        h.make_function("own", "Inner", ["x"], ["y"], [
+            *[n("Constant", [], [name], value_ints=[value]) for name, value
+              in (("from", 2), ("to", 18), ("axis", 1))],
+            n("Slice", ["x", "from", "to", "axis"], ["t"]), reference],
+            opsets, ["slope"]),
+        h.make_function("own", "Outer", ["x", "image", "block"], ["y"], [
+            n("Inner", ["x"], ["t"], domain="own", slope=0.25),
+            n("Col2Im", ["t", "image", "block"], ["y"])], opsets)])
 
 for name, array in [("f4", numpy.arange(6, dtype="f4").reshape(2, 3)),
                     ("u1", numpy.arange(9, dtype="u1")),
