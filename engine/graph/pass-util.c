@@ -29,6 +29,18 @@ forge_node_floats (const ForgeNode *node, guint index, int64_t count)
   return in->constant->data;
 }
 
+gsize
+forge_node_ints (const ForgeNode *node, const char *name, guint index,
+    const int64_t **values)
+{
+  gsize n_values = forge_attrs_ints (node->attrs, name, values);
+  const ForgeValue *in = forge_node_in (node, index);
+  if (n_values > 0 || !in || !in->constant || in->dtype != FORGE_INT64)
+    return n_values;
+  *values = in->constant->data;
+  return (gsize) forge_shape_count (&in->shape);
+}
+
 gboolean
 forge_graph_only_reader (
     const ForgeGraph *graph, const ForgeValue *value, const ForgeNode *node)

@@ -22,6 +22,10 @@ ForgeNode *forge_node_source (
  * anything else. */
 const float *forge_node_floats (
     const ForgeNode *node, guint index, int64_t count);
+/* A list of integers: an attribute in old opsets, constant input @index in
+ * new ones. 0 when neither is there. */
+gsize forge_node_ints (const ForgeNode *node, const char *name, guint index,
+    const int64_t **values);
 /* TRUE when @node is the only reader of the value, reads it once, and the
  * value is no graph output. */
 gboolean forge_graph_only_reader (

@@ -114,6 +114,18 @@ build_conv_norm (ForgeGraph *graph)
   add_norm (graph, "c", 4);
 }
 
+/* The mask has the order of the file, so the values keep it too. */
+static void
+build_conv_dropout_mask (ForgeGraph *graph)
+{
+  image_input (graph, FORGE_FLOAT32, 1, 3, 5, 6);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_onnx_node (graph, "Conv", "x, w", "c", NULL);
+  toy_onnx_node (graph, "Dropout", "c", "d, mask", NULL);
+  toy_onnx_node (graph, "Cast", "mask", "kept", int_attr ("to", FORGE_FLOAT32));
+  toy_onnx_node (graph, "Mul", "d, kept", "y", NULL);
+}
+
 static void
 build_gemm_norm (ForgeGraph *graph)
 {
@@ -366,6 +378,8 @@ static const Row rows[] = {
       { { "Add", 1 }, { "Conv", 1 } }, 0 },
   { "conv chain", "layout", build_conv_chain,
       { { "Transpose", 0 }, { "Concat", 1 }, { "Mul", 1 } }, 1e-5 },
+  { "conv, mask", "layout", build_conv_dropout_mask,
+      { { "Dropout", 1 }, { "Cast", 1 } }, 1e-5 },
   { "flatten, matmul", "layout", build_flatten_gemm,
       { { "Transpose", 0 }, { "MatMul", 1 } }, 1e-5 },
   { "pooled", "layout", build_pooled, { { "Transpose", 0 }, { "Reshape", 1 } },

@@ -25,12 +25,7 @@ static gboolean
 pads_nothing (const ForgeNode *node)
 {
   const int64_t *pads;
-  gsize n_pads = forge_attrs_ints (node->attrs, "pads", &pads);
-  const ForgeValue *given = forge_node_in (node, 1);
-  if (n_pads == 0 && given && given->constant && given->dtype == FORGE_INT64) {
-    pads = given->constant->data;
-    n_pads = (gsize) forge_tensor_get_count (given->constant);
-  }
+  gsize n_pads = forge_node_ints (node, "pads", 1, &pads);
   for (gsize i = 0; i < n_pads; i++)
     if (pads[i] != 0)
       return FALSE;

@@ -166,20 +166,6 @@ sink_elementwise (Layout *layout, ForgeNode *node, GError **error)
   return TRUE;
 }
 
-/* A list of integers: an attribute in old opsets, constant input @index in
- * new ones. 0 when neither is there. */
-static gsize
-read_ints (const ForgeNode *node, const char *name, guint index,
-    const int64_t **values)
-{
-  gsize n_values = forge_attrs_ints (node->attrs, name, values);
-  const ForgeValue *in = forge_node_in (node, index);
-  if (n_values > 0 || !in || !in->constant || in->dtype != FORGE_INT64)
-    return n_values;
-  *values = in->constant->data;
-  return (gsize) forge_shape_count (&in->shape);
-}
-
 static gboolean
 write_ints (Layout *layout, ForgeNode *node, const char *name, guint index,
     const int64_t *values, gsize n_values, GError **error)
@@ -203,7 +189,7 @@ sink_pad (Layout *layout, ForgeNode *node, GError **error)
   ForgeValue *source = behind (forge_node_in (node, 0));
   const int64_t *pads;
   if (!source || forge_node_in (node, 3) ||
-      read_ints (node, "pads", 1, &pads) != 8)
+      forge_node_ints (node, "pads", 1, &pads) != 8)
     return TRUE;
   int64_t moved[8];
   for (int i = 0; i < 4; i++) {
@@ -241,7 +227,7 @@ sink_reduce (Layout *layout, ForgeNode *node, GError **error)
   ForgeValue *source = behind (forge_node_in (node, 0));
   gboolean keep = forge_attrs_int (node->attrs, "keepdims", 1) != 0;
   const int64_t *axes;
-  gsize n_axes = read_ints (node, "axes", 1, &axes);
+  gsize n_axes = forge_node_ints (node, "axes", 1, &axes);
   if (!source || n_axes < 1 || n_axes > 4 ||
       (!keep && !order_survives (axes, n_axes)))
     return TRUE;
@@ -378,8 +364,7 @@ visit (Layout *layout, ForgeNode *node, GError **error)
     convert_spatial (layout, node);
     return TRUE;
   }
-  /* a Dropout's mask keeps its order */
-  if (is_one_of (node, elementwise) && !forge_node_out (node, 1))
+  if (is_one_of (node, elementwise))
     return sink_elementwise (layout, node, error);
   if (forge_node_is (node, "Pad"))
     return sink_pad (layout, node, error);
