@@ -134,6 +134,41 @@ forge_model_get_graph (const ForgeModel *model)
   return model->graph;
 }
 
+/* Exporters can leave every extent of a picture open. A plan has the size that
+ * the preprocessing gives it, the file's or the assumed one. */
+static gboolean
+leaves_size_open (const ForgeModel *model)
+{
+  const ForgeValue *input = model->graph->inputs->pdata[0];
+  if (model->info->preprocess.channels < 1 || input->shape.rank != 4)
+    return FALSE;
+  for (int i = 1; i < 4; i++)
+    if (input->shape.dims[i] < 0)
+      return TRUE;
+  return FALSE;
+}
+
+static ForgePlan *
+plan_for_size (
+    const ForgeModel *model, const ForgeGraph *graph, int batch, GError **error)
+{
+  const ForgePreprocess *p = &model->info->preprocess;
+  const int nchw[] = { p->channels, p->height, p->width };
+  const int nhwc[] = { p->height, p->width, p->channels };
+  g_autoptr (ForgeGraph) sized = forge_graph_copy (graph);
+  ForgeValue *input = sized->inputs->pdata[0];
+  for (int i = 0; i < 3; i++)
+    if (input->shape.dims[i + 1] < 0)
+      input->shape.dims[i + 1] = p->nchw ? nchw[i] : nhwc[i];
+  ForgePlan *plan = forge_plan_new (sized, FORGE_PLAN_INFERENCE, batch, error);
+  if (!plan)
+    g_prefix_error (error,
+        "%s leaves the size of pictures open, and %d x %d pixels do not work "
+        "(the size can be stated in a .modelinfo file beside it): ",
+        model->path, p->width, p->height);
+  return plan;
+}
+
 /* The lock is held while planning, so that two sessions opened at once do
  * not pack the same weights twice. */
 static ForgePlan *
@@ -142,7 +177,9 @@ find_plan (ForgeModel *model, const ForgeGraph *graph, int key, GError **error)
   g_mutex_lock (&model->lock);
   ForgePlan *plan = g_hash_table_lookup (model->plans, GINT_TO_POINTER (key));
   if (!plan) {
-    plan = forge_plan_new (graph, FORGE_PLAN_INFERENCE, ABS (key), error);
+    plan = leaves_size_open (model)
+               ? plan_for_size (model, graph, ABS (key), error)
+               : forge_plan_new (graph, FORGE_PLAN_INFERENCE, ABS (key), error);
     if (plan)
       g_hash_table_insert (model->plans, GINT_TO_POINTER (key), plan);
   }

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "forge/session.h"
 #include "onnx-builder.h"
 
 /* One picture in, a tensor of four dimensions out. */
@@ -393,6 +394,63 @@ quantised_input_tells_its_range (void)
   }
 }
 
+/* x [?, ?, ?, ?] -> Conv 3x3 of 3 channels -> y, or (sum) x + [3, 24, 32]. */
+static ForgeModel *
+open_model (const char *preprocess, gboolean sum)
+{
+  static const float weights[3 * 24 * 32] = { 1 };
+  g_autoptr (OnnxBuilder) b = onnx_builder_new ();
+  onnx_builder_input (b, "x", FORGE_FLOAT32, DIMS (-1, -1, -1, -1));
+  ForgeOnnx__Tensor *w = onnx_builder_tensor (
+      b, "w", FORGE_FLOAT32, sum ? DIMS (3, 24, 32) : DIMS (2, 3, 3, 3));
+  onnx_builder_set_raw (
+      w, weights, (sum ? 3 * 24 * 32 : 2 * 27) * sizeof (float));
+  onnx_builder_initializer (b, w);
+  onnx_builder_node (b, sum ? "Add" : "Conv", "x,w", "y");
+  onnx_builder_output (b, "y");
+  if (preprocess)
+    onnx_builder_metadata (b, "forge.preprocess", preprocess);
+  g_autoptr (GBytes) bytes = onnx_builder_finish (b);
+  gsize size_bytes;
+  const void *data = g_bytes_get_data (bytes, &size_bytes);
+  g_autoptr (GError) error = NULL;
+  ForgeModel *model =
+      forge_model_load_bytes (data, size_bytes, "open.onnx", &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+/* As Hugging Face's exporter writes it: all four extents have names only. */
+static void
+a_size_left_open_is_the_assumed_or_the_stated_one (void)
+{
+  static const char stated[] = "{\"width\": 32, \"height\": 24}";
+  static const struct {
+    const char *preprocess;
+    gboolean sum;
+    int64_t height, width; /* 0 = refused */
+  } rows[] = { { NULL, FALSE, 224, 224 }, { stated, FALSE, 24, 32 },
+    { stated, TRUE, 24, 32 }, { NULL, TRUE, 0, 0 } };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (ForgeModel) model = open_model (rows[i].preprocess, rows[i].sum);
+    g_autoptr (ForgeSession) session = forge_session_new (
+        model, &(ForgeSessionParams) { .threads = 1, .batch = 2 }, &error);
+    if (!rows[i].height) {
+      g_assert_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE);
+      g_test_message ("%s", error->message);
+      g_assert_nonnull (strstr (error->message, "224 x 224 pixels"));
+      continue;
+    }
+    g_assert_no_error (error);
+    const ForgeShape want = { 4, { 2, 3, rows[i].height, rows[i].width } };
+    g_assert_true (forge_shape_equal (
+        forge_tensor_get_shape (forge_session_get_input (session, 0)), &want));
+    /* the model itself stays open */
+    g_assert_cmpint (forge_model_get_input (model, 0).shape.dims[2], ==, -1);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -408,6 +466,8 @@ main (int argc, char **argv)
       the_models_own_metadata_wins, folder_teardown);
   g_test_add ("/model-info/file/damaged", Folder, NULL, folder_setup,
       damaged_modelinfo_files_are_refused, folder_teardown);
+  g_test_add_func ("/model-info/a_size_left_open_is_the_assumed_or_the_stated",
+      a_size_left_open_is_the_assumed_or_the_stated_one);
   g_test_add_func (
       "/model-info/probabilities", probabilities_are_seen_through_reshapes);
   g_test_add_func ("/model-info/quantised_input_tells_its_range",

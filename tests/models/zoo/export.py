@@ -9,7 +9,8 @@ an untrained network leaves at 0 or 1 is drawn too, so that every path counts.
     export.py FOLDER CASE         writes FOLDER/{model.onnx,input.npy,output.npy}
     export.py FOLDER --serve      the same for each line of standard input
 
-A case is NAME or NAME@OPTION,OPTION..., of opset=N, batch=fixed, in=nhwc,
+A case is NAME or NAME@OPTION,OPTION..., of opset=N, batch=fixed, size=open
+(no extent of the input is known, as in Hugging Face's exports), in=nhwc,
 out=softmax|sigmoid. NAME is one of torchvision's, or of
 nets.py or graphs.py beside this file.
 """
@@ -32,6 +33,8 @@ TRACED = ["resnet18", "mobilenet_v2", "mobilenet_v3_small", "densenet121",
           "vgg11_bn", "convnext_tiny", "vit_b_32", "swin_t", "swin_v2_t",
           "maxvit_t"]
 OPSETS = [9, 11, 13, 14, 18, 20]
+OPEN = ["squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5",
+        "densenet121", "convnext_tiny", "vit_b_32", "swin_t", "swin_v2_t"]
 FROM_14 = {"vit_b_32", "swin_t", "swin_v2_t", "maxvit_t"}
 VARIANTS = ["batch=fixed", "in=nhwc,batch=fixed", "in=nhwc", "out=softmax",
             "out=sigmoid,batch=fixed"]
@@ -52,6 +55,8 @@ def cases():
                 yield f"{name}@opset={opset}"
         for variant in VARIANTS:
             yield f"{name}@{variant}"
+    for name in OPEN:
+        yield f"{name}@size=open"
 
 
 def count_weights(name):
@@ -148,6 +153,9 @@ def export(model, pictures, path, options):
     if options.get("batch") != "fixed":
         arguments["dynamic_axes"] = {"input": {0: "batch"},
                                      "output": {0: "batch"}}
+    if options.get("size") == "open":
+        arguments["dynamic_axes"]["input"].update(
+            {1: "num_channels", 2: "height", 3: "width"})
     torch.onnx.export(model, pictures, path, dynamo=False, **arguments)
 
 
