@@ -4,9 +4,10 @@
  * metadata. Shapes of inner values are not read: shape inference finds them,
  * and a file that contradicts itself is then told so.
  * Source: docs/IR.md and docs/Versioning.md of the ONNX project. */
-#include <string.h>
-
 #include "formats/onnx.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 gboolean
 forge_onnx_fail (const ForgeSource *source, GError **error, int code,
@@ -111,6 +112,15 @@ read_metadata (
   return TRUE;
 }
 
+/* Weights are most of a file, and the tensors have them now: what the parser
+ * copied out of the file goes at once, not at the end. */
+static void
+drop_raw_data (ForgeOnnx__Tensor *proto)
+{
+  free (proto->raw_data.data);
+  proto->raw_data = (ProtobufCBinaryData) { 0 };
+}
+
 static gboolean
 read_initializers (
     ForgeOnnxReader *reader, const ForgeOnnx__Graph *proto, GError **error)
@@ -127,6 +137,7 @@ read_initializers (
         forge_onnx_read_tensor (reader, proto->initializer[i], error);
     if (!tensor)
       return FALSE;
+    drop_raw_data (proto->initializer[i]);
     if (!g_hash_table_add (reader->defined, g_strdup (name)))
       return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
           "two initializers are named '%s'", name);
