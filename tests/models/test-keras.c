@@ -17,7 +17,7 @@
 
 #define BATCH 100
 #define SEED 3
-#define N_MUTATIONS 120u
+#define N_MUTATIONS 60u
 
 static char *
 find_model (const char *name)
