@@ -17,10 +17,11 @@ install_loading (GObjectClass *klass)
 {
   g_object_class_install_property (klass, GST_FORGE_PROP_MODEL_FILE,
       g_param_spec_string ("model-file", "Model file",
-          "Path of the model (ONNX, Keras, TensorFlow Lite); NULL = the "
-          "built-in "
-          "CIFAR-10 model. "
-          "Can be changed in state NULL only",
+          "Path of the model (ONNX, Keras, TensorFlow Lite), or a version in "
+          "the model registry: registry:NAME@ALIAS, registry:NAME/VERSION, or "
+          "registry:NAME for its champion, else its latest version; NULL = the "
+          "built-in CIFAR-10 model. Read in NULL -> READY. Can be changed in "
+          "state NULL only",
           NULL, LOADING));
   g_object_class_install_property (klass, GST_FORGE_PROP_LABELS_FILE,
       g_param_spec_string ("labels-file", "Labels file",

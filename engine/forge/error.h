@@ -20,6 +20,7 @@ G_BEGIN_DECLS
  * @FORGE_ERROR_MEMORY: an allocation failed, or a size would overflow
  * @FORGE_ERROR_CANCELLED: stopped on request
  * @FORGE_ERROR_NUMERIC: NaN or infinity where a finite number was required
+ * @FORGE_ERROR_REFUSED: possible, but against a condition that guards it
  *
  * Codes of #FORGE_ERROR.
  *
@@ -35,6 +36,7 @@ typedef enum {
   FORGE_ERROR_MEMORY,
   FORGE_ERROR_CANCELLED,
   FORGE_ERROR_NUMERIC,
+  FORGE_ERROR_REFUSED,
 } ForgeErrorCode;
 
 #define FORGE_ERROR (forge_error_quark ())

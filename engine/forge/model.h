@@ -17,16 +17,22 @@ typedef struct _ForgeModel ForgeModel;
 
 /**
  * forge_model_load:
- * @path: a model file, or "embedded" for the built-in CIFAR-10 model
+ * @path: a model file, "embedded" for the built-in CIFAR-10 model, or a
+ *   version in the registry of $FORGE_REGISTRY (forge/registry.h):
+ *   `registry:NAME@ALIAS`, `registry:NAME/VERSION`, or `registry:NAME` for its
+ *   champion, else its latest version
  * @error: return location
  *
  * Reads, validates and shape-checks a model. Loading the same unchanged file
- * again while it is in use gives the same model, weights and all.
+ * again while it is in use gives the same model, weights and all. A model of
+ * the registry has the SHA-256 it was registered with, and its name and
+ * version. A file whose name begins with "registry:" needs "./" before it.
  *
  * Errors: %FORGE_ERROR_NOT_FOUND, %FORGE_ERROR_IO, %FORGE_ERROR_FORMAT
  * (truncated, damaged or another kind of file, named as what it is),
  * %FORGE_ERROR_UNSUPPORTED (lists every operator that is missing),
- * %FORGE_ERROR_SHAPE.
+ * %FORGE_ERROR_SHAPE; of the registry also those of forge_registry_open() and
+ * forge_registry_find().
  *
  * Thread safety: any thread.
  * Returns: (transfer full) (nullable): the model
@@ -78,7 +84,8 @@ void forge_model_unref (ForgeModel *model);
  * forge_model_get_name:
  * @model: the model
  *
- * What the model is called: `forge.name` of the file, else its base name.
+ * What the model is called: `forge.name` of the file, else its base name; a
+ * model of the registry, as there.
  *
  * Returns: (transfer none): the text, never %NULL
  * Since: 0.1
@@ -89,7 +96,8 @@ const char *forge_model_get_name (const ForgeModel *model);
  * forge_model_get_version:
  * @model: the model
  *
- * Which version of it this is: `forge.version` of the file, else "".
+ * Which version of it this is: `forge.version` of the file, else ""; of a
+ * model of the registry, the number there.
  *
  * Returns: (transfer none): the text, never %NULL
  * Since: 0.1

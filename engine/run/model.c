@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "forge/registry.h"
 #include "run/executor.h"
 #include "run/features.h"
 #include "run/model-cache.h"
@@ -96,10 +97,71 @@ load_file (const char *path, GError **error)
   return graph ? model_new (graph, path, path, error) : NULL;
 }
 
+/* The registry's word on name and version counts, not the file's. */
+static ForgeModel *
+load_version (
+    ForgeRegistry *registry, const ForgeModelVersion *version, GError **error)
+{
+  g_autoptr (GBytes) bytes =
+      forge_registry_read_artifact (registry, version, error);
+  if (!bytes)
+    return NULL;
+  g_autofree char *path =
+      g_strdup_printf (FORGE_REGISTRY_PREFIX "%s/%" G_GINT64_FORMAT,
+          version->name, version->version);
+  gsize size_bytes;
+  const void *data = g_bytes_get_data (bytes, &size_bytes);
+  ForgeModel *model = forge_model_load_bytes (data, size_bytes, path, error);
+  if (!model)
+    return NULL;
+  g_free (model->info->name);
+  model->info->name = g_strdup (version->name);
+  g_free (model->info->version);
+  model->info->version =
+      g_strdup_printf ("%" G_GINT64_FORMAT, version->version);
+  return model;
+}
+
+/* A version never changes its bytes, so one in use is not read again. */
+static ForgeModel *
+find_or_load_version (
+    ForgeRegistry *registry, const char *reference, GError **error)
+{
+  g_autoptr (ForgeModelVersion) version =
+      forge_registry_find (registry, reference, error);
+  if (!version)
+    return NULL;
+  g_autofree char *key = g_strdup_printf ("%s\n%s/%" G_GINT64_FORMAT "\n%s",
+      forge_registry_get_location (registry), version->name, version->version,
+      version->artifact_sha256);
+  ForgeModel *model = forge_model_cache_find (key);
+  if (model)
+    return model;
+  model = load_version (registry, version, error);
+  return model ? forge_model_cache_add (key, model) : NULL;
+}
+
+static ForgeModel *
+load_registered (const char *reference, GError **error)
+{
+  GError *cause = NULL;
+  g_autoptr (ForgeRegistry) registry = forge_registry_open (NULL, &cause);
+  ForgeModel *model =
+      registry ? find_or_load_version (registry, reference, &cause) : NULL;
+  if (model)
+    return model;
+  if (!strstr (cause->message, FORGE_REGISTRY_PREFIX))
+    g_prefix_error (&cause, "%s: ", reference);
+  g_propagate_error (error, cause);
+  return NULL;
+}
+
 ForgeModel *
 forge_model_load (const char *path, GError **error)
 {
   g_return_val_if_fail (path, NULL);
+  if (g_str_has_prefix (path, FORGE_REGISTRY_PREFIX))
+    return load_registered (path, error);
   g_autofree char *key = forge_model_cache_key (path);
   ForgeModel *model = key ? forge_model_cache_find (key) : NULL;
   if (model)
