@@ -287,6 +287,8 @@ const char *forge_registry_get_location (const ForgeRegistry *registry);
  * @description: (nullable): in words
  * @source: (nullable): where @bytes come from
  * @run_command: (nullable): what trained it
+ * @training: (nullable): `forge.training` of the model file, whose `command`
+ *   stands in for @run_command
  * @data_hash: (nullable): of the training data
  * @augmentation_config: (nullable): JSON
  * @precision: (nullable): a word
@@ -302,7 +304,7 @@ const char *forge_registry_get_location (const ForgeRegistry *registry);
 typedef struct {
   const char *name;
   GBytes *bytes;
-  const char *user, *description, *source, *run_command;
+  const char *user, *description, *source, *run_command, *training;
   const char *data_hash, *augmentation_config, *precision;
   gint64 parent_version;
   const ForgeModelMetrics *metrics;

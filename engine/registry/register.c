@@ -3,12 +3,13 @@
  * A new version. Its number comes from a counter in the row of the model,
  * which the transaction that adds one to it keeps locked: two writers never
  * get the same number, and one that gives up takes its number back with it. */
+#include "base/json.h"
 #include "registry/internal.h"
 
 typedef struct {
   ForgeRegistry *registry;
   const ForgeRegisterParams *params;
-  char *sha256;
+  char *sha256, *run_command;
   gint64 now_ms, version;
 } Registration;
 
@@ -44,7 +45,7 @@ insert_version (const Registration *r, GError **error)
     forge_db_text (p->user ? p->user : g_get_user_name ()),
     forge_db_text (p->description),
     forge_db_text (p->source),
-    forge_db_text (p->run_command),
+    forge_db_text (r->run_command),
     forge_db_text (p->data_hash),
     forge_db_text (p->augmentation_config),
     forge_db_text (p->precision),
@@ -136,8 +137,7 @@ check_texts (const ForgeRegisterParams *p, GError **error)
   const struct {
     const char *what, *text;
   } texts[] = { { "user", p->user }, { "description", p->description },
-    { "source", p->source }, { "run command", p->run_command },
-    { "data hash", p->data_hash },
+    { "source", p->source }, { "data hash", p->data_hash },
     { "augmentation config", p->augmentation_config },
     { "precision", p->precision },
     { "worst class", p->metrics ? p->metrics->worst_class : NULL },
@@ -165,6 +165,19 @@ check_params (const ForgeRegisterParams *p, GError **error)
   return FALSE;
 }
 
+static char *
+find_command (const ForgeRegisterParams *p)
+{
+  if (p->run_command || !p->training)
+    return g_strdup (p->run_command);
+  g_autoptr (JsonNode) node =
+      forge_json_parse (p->training, -1, "forge.training", NULL);
+  return node && JSON_NODE_HOLDS_OBJECT (node)
+             ? g_strdup (
+                   forge_json_string (json_node_get_object (node), "command"))
+             : NULL;
+}
+
 ForgeModelVersion *
 forge_registry_register (
     ForgeRegistry *registry, const ForgeRegisterParams *params, GError **error)
@@ -174,7 +187,11 @@ forge_registry_register (
     return NULL;
   g_autofree char *sha256 =
       g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, params->bytes);
-  Registration r = { registry, params, sha256, forge_registry_now_ms (), 0 };
+  g_autofree char *run_command = find_command (params);
+  if (!forge_check_text (run_command, "run command", error))
+    return NULL;
+  Registration r = { registry, params, sha256, run_command,
+    forge_registry_now_ms (), 0 };
   if (!forge_db_transact (registry->db, add_version, &r, error))
     return NULL;
   g_autofree char *reference =

@@ -9,8 +9,9 @@
 
 static const char exit_statuses[] =
     "Exit status: 0 success, 1 a class F1 is under the floor (evaluate), the"
-    " preprocessing\ndoes not fit (doctor) or the data has errors (data), 2"
-    " wrong usage, 3 any other failure.\n";
+    " preprocessing\ndoes not fit (doctor), the data has errors (data) or a"
+    " version is refused or damaged\n(registry), 2 wrong usage, 3 any other"
+    " failure.\n";
 
 int
 command_parse (const char *name, const char *description,

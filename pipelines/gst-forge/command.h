@@ -11,6 +11,7 @@
 #define COMMAND_BELOW_FLOOR 1 /* a class F1 is under the floor */
 #define COMMAND_MISFIT 1      /* the preprocessing does not fit */
 #define COMMAND_BAD_DATA 1    /* the data has errors */
+#define COMMAND_REFUSED 1     /* the registry's conditions are not met */
 #define COMMAND_USAGE 2
 #define COMMAND_FAILED 3
 
@@ -66,7 +67,7 @@ int command_check_ranges (
 #define COMMAND_MAX_BATCH 65536
 #define COMMAND_MAX_SEED 0x1p53
 
-/* The model file or "embedded", after a note on what had to be assumed about
+/* The model file, "embedded" or "registry:...", after a note on what had to be assumed about
  * it; NULL after a message. */
 ForgeModel *command_load_model (const char *path);
 /* The same where the user may have stated what the file does not say:

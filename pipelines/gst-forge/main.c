@@ -32,11 +32,13 @@ print_help (FILE *stream)
   for (gsize i = 0; i < G_N_ELEMENTS (commands); i++)
     fprintf (stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
   fputs ("\nA model is an ONNX, Keras (.keras, .h5) or TensorFlow Lite file, "
-         "or the"
-         " word\n'embedded' for the built-in CIFAR-10 model.\n"
+         "the word\n'embedded' for the built-in CIFAR-10 model, or"
+         " registry:NAME@ALIAS, registry:NAME/VERSION\nor registry:NAME for"
+         " one of the registry.\n"
          "Exit status: 0 success, 1 a class F1 is under the floor (evaluate),"
-         " the preprocessing\ndoes not fit (doctor) or the data has errors"
-         " (data), 2 wrong usage, 3 any other failure.\n",
+         " the preprocessing\ndoes not fit (doctor), the data has errors (data)"
+         " or a version is refused or damaged\n(registry), 2 wrong usage, 3 any"
+         " other failure.\n",
       stream);
 }
 
