@@ -50,7 +50,9 @@ forge_db_result_add (ForgeDbResult *result, const ForgeDbValue *value)
     cell.bytes = g_utf8_make_valid (value->bytes, (gssize) value->size_bytes);
     cell.size_bytes = strlen (cell.bytes);
   } else if (value->type == FORGE_DB_BLOB) {
-    cell.bytes = g_memdup2 (value->bytes, value->size_bytes);
+    /* no bytes are still something */
+    cell.bytes = value->size_bytes ? g_memdup2 (value->bytes, value->size_bytes)
+                                   : g_strdup ("");
   } else {
     cell.bytes = NULL;
   }

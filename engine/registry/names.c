@@ -14,13 +14,16 @@
 #define MAX_VALUE_BYTES 5000
 #define MAX_TEXT_BYTES (1 << 20)
 
-/* Returns FALSE. The text may be long, or no UTF-8. */
+/* Returns FALSE. The text may be long, or no UTF-8, or command a terminal. */
 static gboolean
 refuse (GError **error, const char *expected, const char *found)
 {
   g_autofree char *text = g_utf8_make_valid (found ? found : "", -1);
   glong n_chars = g_utf8_strlen (text, -1);
   g_autofree char *start = g_utf8_substring (text, 0, MIN (n_chars, 60));
+  for (char *c = start; *c; c++)
+    if (g_ascii_iscntrl (*c))
+      *c = '?';
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
       "expected %s, found '%s%s'", expected, start, n_chars > 60 ? "..." : "");
   return FALSE;
