@@ -49,9 +49,10 @@ static const struct {
 static char *
 one_line (const char *message)
 {
-  char *text = g_strstrip (g_strdup (message ? message : ""));
-  g_strdelimit (text, "\n\t", ' ');
-  return text;
+  g_auto (GStrv) lines = g_strsplit (message ? message : "", "\n", -1);
+  for (char **line = lines; *line; line++)
+    g_strstrip (*line);
+  return g_strstrip (g_strjoinv (" ", lines));
 }
 
 static gboolean

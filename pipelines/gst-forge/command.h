@@ -67,8 +67,8 @@ int command_check_ranges (
 #define COMMAND_MAX_BATCH 65536
 #define COMMAND_MAX_SEED 0x1p53
 
-/* The model file, "embedded" or "registry:...", after a note on what had to be assumed about
- * it; NULL after a message. */
+/* The model file, "embedded" or "registry:...", after a note on what had to be
+ * assumed about it; NULL after a message. */
 ForgeModel *command_load_model (const char *path);
 /* The same where the user may have stated what the file does not say:
  * @preprocess is then the model's with that in it. */

@@ -74,7 +74,8 @@ die (const char *location)
       registry_fixture_open (location, FORGE_REGISTRY_EXISTING);
   g_autoptr (GError) error = NULL;
   forge_db_transact (registry->db, store_and_die, registry, &error);
-  g_error ("still alive: %s", error->message);
+  fprintf (stderr, "still alive: %s\n", error->message);
+  return 1;
 }
 
 static GPid
