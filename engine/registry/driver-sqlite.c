@@ -50,13 +50,18 @@ fail (SqliteDb *db, int code, GError **error)
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_IO,
         "%s: locked by another program for more than %u ms", db->base.name,
         db->base.timeout_ms);
-  else
-    g_set_error (error, FORGE_ERROR, error_code (code), "%s: %s%s",
-        db->base.name, sqlite3_errmsg (db->handle),
+  else {
+    int cause = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN
+                    ? sqlite3_system_errno (db->handle)
+                    : 0;
+    g_set_error (error, FORGE_ERROR, error_code (code), "%s: %s%s%s%s",
+        db->base.name, sqlite3_errmsg (db->handle), cause ? ": " : "",
+        cause ? g_strerror (cause) : "",
         kind == SQLITE_FULL       ? " (the disk)"
         : kind == SQLITE_READONLY ? " (no permission to write)"
         : kind == SQLITE_NOTADB   ? "; expected a SQLite database"
                                   : "");
+  }
   return FALSE;
 }
 

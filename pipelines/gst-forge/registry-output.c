@@ -89,8 +89,8 @@ registry_format_list (char **texts)
   return *texts ? g_strjoinv (", ", texts) : g_strdup ("-");
 }
 
-static void
-print_field (FILE *out, const char *name, const char *text)
+void
+registry_print_field (FILE *out, const char *name, const char *text)
 {
   g_autofree char *safe = printable (text);
   if (*safe)
@@ -102,7 +102,7 @@ print_figure (FILE *out, const char *name, double value)
 {
   g_autofree char *text = registry_format_figure (value);
   if (!isnan (value))
-    print_field (out, name, text);
+    registry_print_field (out, name, text);
 }
 
 static void
@@ -113,10 +113,11 @@ print_metrics (FILE *out, const ForgeModelMetrics *metrics)
   print_figure (out, "macro F1", metrics->macro_f1);
   g_autofree char *least = registry_format_figure (metrics->min_class_f1);
   g_autofree char *text =
-      g_strdup_printf ("%s (%s)", least, metrics->worst_class);
-  if (metrics->worst_class)
-    print_field (out, "min class F1", text);
-  print_field (out, "class F1", metrics->class_f1);
+      metrics->worst_class
+          ? g_strdup_printf ("%s (%s)", least, metrics->worst_class)
+          : NULL;
+  registry_print_field (out, "min class F1", text);
+  registry_print_field (out, "class F1", metrics->class_f1);
 }
 
 void
@@ -131,24 +132,24 @@ registry_print_version (FILE *out, const ForgeModelVersion *version)
       version->parent_version
           ? g_strdup_printf ("%" G_GINT64_FORMAT, version->parent_version)
           : NULL;
-  print_field (out, "version", name);
-  print_field (out, "aliases", aliases);
-  print_field (out, "description", version->description);
-  print_field (out, "registered", created);
-  print_field (out, "by", version->user);
+  registry_print_field (out, "version", name);
+  registry_print_field (out, "aliases", aliases);
+  registry_print_field (out, "description", version->description);
+  registry_print_field (out, "registered", created);
+  registry_print_field (out, "by", version->user);
   print_metrics (out, &version->metrics);
-  print_field (out, "precision", version->precision);
-  print_field (out, "parent version", parent);
-  print_field (out, "artifact SHA-256", version->artifact_sha256);
-  print_field (out, "artifact size", bytes);
-  print_field (out, "source", version->source);
-  print_field (out, "data hash", version->data_hash);
-  print_field (out, "augmentation", version->augmentation_config);
-  print_field (out, "run command", version->run_command);
+  registry_print_field (out, "precision", version->precision);
+  registry_print_field (out, "parent version", parent);
+  registry_print_field (out, "artifact SHA-256", version->artifact_sha256);
+  registry_print_field (out, "artifact size", bytes);
+  registry_print_field (out, "source", version->source);
+  registry_print_field (out, "data hash", version->data_hash);
+  registry_print_field (out, "augmentation", version->augmentation_config);
+  registry_print_field (out, "run command", version->run_command);
   for (guint i = 0; version->tag_keys[i]; i++) {
     g_autofree char *tag = g_strdup_printf (
         "%s = %s", version->tag_keys[i], version->tag_values[i]);
-    print_field (out, i ? "" : "tags", tag);
+    registry_print_field (out, i ? "" : "tags", tag);
   }
 }
 

@@ -28,6 +28,8 @@ char *registry_format_version (const ForgeModelVersion *version);
 /* One after the other, or "-". */
 char *registry_format_list (char **texts);
 
+/* A line "name  text", unless there is no text (nullable). */
+void registry_print_field (FILE *out, const char *name, const char *text);
 /* One line about each field that is known. */
 void registry_print_version (FILE *out, const ForgeModelVersion *version);
 /* An object, as an element or, after json_builder_set_member_name(), as a

@@ -207,10 +207,13 @@ show_model (ForgeRegistry *registry, const char *name, FILE *out,
     return FALSE;
   const ForgeRegisteredModel *model = pick_model (models, name);
   if (model) {
-    fprintf (out, "%s%s%s\n", model->name, model->description ? ": " : "",
-        model->description ? model->description : "");
-    for (guint i = 0; model->tag_keys[i]; i++)
-      fprintf (out, "%s = %s\n", model->tag_keys[i], model->tag_values[i]);
+    registry_print_field (out, "model", model->name);
+    registry_print_field (out, "description", model->description);
+    for (guint i = 0; model->tag_keys[i]; i++) {
+      g_autofree char *tag =
+          g_strdup_printf ("%s = %s", model->tag_keys[i], model->tag_values[i]);
+      registry_print_field (out, i ? "" : "tags", tag);
+    }
     json_builder_set_member_name (builder, "model");
     registry_add_model (builder, model);
   }
