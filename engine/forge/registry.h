@@ -25,7 +25,7 @@ typedef struct _ForgeRegistry ForgeRegistry;
  * @macro_f1: mean of the F1 of the classes
  * @min_class_f1: least F1 of the classes with pictures
  * @worst_class: (nullable): whose F1 that is
- * @class_f1: (nullable): every class's F1, a JSON object
+ * @class_f1: (nullable): every class's F1, a JSON object of numbers
  *
  * What is known of how good a version is: 0..1, NaN or %NULL where nobody
  * has measured.
@@ -80,7 +80,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ForgeModelMetrics, forge_model_metrics_clear)
 /**
  * ForgeModelVersion:
  * @name: of the registered model
- * @version: from 1, never used twice
+ * @version: from 1
  * @creation_time_ms: since 1970, UTC
  * @last_updated_time_ms: of description and tags
  * @user: who registered it
@@ -88,7 +88,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ForgeModelMetrics, forge_model_metrics_clear)
  * @source: (nullable): the file it was made of
  * @run_command: (nullable): the command that trained it
  * @data_hash: (nullable): SHA-256 of the training data
- * @augmentation_config: (nullable): JSON
+ * @augmentation_config: (nullable): JSON, well-formed and not nested deep
  * @precision: (nullable): "float32", "float16", "int8" or any other word
  * @parent_version: the version it was made from; 0 = none
  * @artifact_sha256: of its bytes, 64 hexadecimal digits
@@ -513,7 +513,7 @@ gboolean forge_registry_set_description (ForgeRegistry *registry,
  * @error: return location
  *
  * Deletes a version, and its bytes unless another version has the same. Its
- * number is not used again.
+ * number is not used again, unless the model itself is deleted and begun anew.
  *
  * Errors: %FORGE_ERROR_NOT_FOUND; %FORGE_ERROR_REFUSED: an alias stands for
  * it.

@@ -88,15 +88,33 @@ typedef struct {
   ForgeRegistry *registry;
   const char *name, *alias;
   gint64 version;
+  const char *sha256; /* of the bytes that were checked */
 } Promotion;
 
-/* What was checked cannot have changed but by being deleted. */
+/* A version does not change, but its model may have been deleted and begun
+ * again since the check. */
+static gboolean
+is_as_checked (const Promotion *p, GError **error)
+{
+  g_autoptr (ForgeModelVersion) found =
+      find_version (p->registry, p->name, p->version, error);
+  if (!found)
+    return FALSE;
+  if (strcmp (found->artifact_sha256, p->sha256) == 0)
+    return TRUE;
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_REFUSED,
+      "model '%s' version %" G_GINT64_FORMAT
+      " was replaced by another while it was checked",
+      p->name, p->version);
+  return FALSE;
+}
+
 static gboolean
 set_promoted (ForgeDb *db, gpointer user_data, GError **error)
 {
   const Promotion *p = user_data;
   if (!forge_registry_lock_model (p->registry, p->name, error) ||
-      !forge_registry_check_version (p->registry, p->name, p->version, error))
+      !is_as_checked (p, error))
     return FALSE;
   gint64 previous;
   if (!forge_registry_read_alias (
@@ -117,12 +135,15 @@ forge_registry_promote (ForgeRegistry *registry, const char *name,
   if (!params)
     params = &standard;
   Promotion promotion = { registry, name,
-    params->alias ? params->alias : FORGE_REGISTRY_CHAMPION, version };
+    params->alias ? params->alias : FORGE_REGISTRY_CHAMPION, version, NULL };
   if (!forge_check_alias (promotion.alias, error))
     return FALSE;
   g_autoptr (ForgeModelVersion) found =
       find_version (registry, name, version, error);
-  return found && check_artifact (registry, found, error) &&
+  if (!found)
+    return FALSE;
+  promotion.sha256 = found->artifact_sha256;
+  return check_artifact (registry, found, error) &&
          check_floor (found, params->min_f1, error) &&
          forge_db_transact (registry->db, set_promoted, &promotion, error);
 }

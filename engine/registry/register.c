@@ -132,6 +132,19 @@ check_tags (const char *const *tags, GError **error)
 }
 
 static gboolean
+check_json (const char *text, const char *what, GError **error)
+{
+  GError *cause = NULL;
+  g_autoptr (JsonNode) node =
+      text ? forge_json_parse (text, -1, what, &cause) : NULL;
+  if (!cause)
+    return TRUE;
+  cause->code = FORGE_ERROR_ARGUMENT;
+  g_propagate_error (error, cause);
+  return FALSE;
+}
+
+static gboolean
 check_texts (const ForgeRegisterParams *p, GError **error)
 {
   const struct {
@@ -145,7 +158,8 @@ check_texts (const ForgeRegisterParams *p, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     if (!forge_check_text (texts[i].text, texts[i].what, error))
       return FALSE;
-  return TRUE;
+  return check_json (p->augmentation_config, "augmentation config", error) &&
+         (!p->metrics || check_json (p->metrics->class_f1, "class F1", error));
 }
 
 static gboolean

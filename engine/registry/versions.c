@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Reads versions: by number, by alias, all of a name. */
+#include "base/json.h"
 #include "registry/internal.h"
 
 #define SELECT_VERSION                                                 \
@@ -15,6 +16,17 @@ static char *
 copy_text (const ForgeDbResult *result, guint row, guint column)
 {
   return g_strdup (forge_db_get_text (result, row, column));
+}
+
+/* Others parse it with less care: what is nested too deep, or no JSON, is as
+ * good as nothing. */
+static char *
+copy_json (const ForgeDbResult *result, guint row, guint column)
+{
+  const char *text = forge_db_get_text (result, row, column);
+  g_autoptr (JsonNode) node =
+      text ? forge_json_parse (text, -1, "registry", NULL) : NULL;
+  return node ? g_strdup (text) : NULL;
 }
 
 /* In the order of SELECT_VERSION. */
@@ -32,7 +44,7 @@ read_row (const ForgeDbResult *result, guint row)
   version->source = copy_text (result, row, column++);
   version->run_command = copy_text (result, row, column++);
   version->data_hash = copy_text (result, row, column++);
-  version->augmentation_config = copy_text (result, row, column++);
+  version->augmentation_config = copy_json (result, row, column++);
   version->precision = copy_text (result, row, column++);
   version->parent_version = forge_db_get_int (result, row, column++);
   version->artifact_sha256 = copy_text (result, row, column++);
@@ -43,7 +55,7 @@ read_row (const ForgeDbResult *result, guint row)
   metrics->macro_f1 = forge_db_get_real (result, row, column++);
   metrics->min_class_f1 = forge_db_get_real (result, row, column++);
   metrics->worst_class = copy_text (result, row, column++);
-  metrics->class_f1 = copy_text (result, row, column++);
+  metrics->class_f1 = copy_json (result, row, column++);
   return version;
 }
 

@@ -253,6 +253,31 @@ hash_of_a_hostile_database_is_no_path (void)
   g_assert_true (g_file_test (location, G_FILE_TEST_EXISTS));
 }
 
+/* Deep enough to end a recursive parser that does not count. */
+static void
+json_of_a_hostile_database_is_no_trap (void)
+{
+  g_autofree char *location = make_registry (BACKEND_SQLITE);
+  registry_fixture_sql (location,
+      "UPDATE model_versions SET class_f1 = replace (hex (zeroblob (1000000)),"
+      " '00', '['), augmentation_config = 'no JSON', min_class_f1 = 0.1");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeRegistry) registry =
+      registry_fixture_open (location, FORGE_REGISTRY_EXISTING);
+  g_autoptr (ForgeModelVersion) v = forge_registry_find (registry, "m", &error);
+  g_assert_no_error (error);
+  g_assert_null (v->metrics.class_f1);
+  g_assert_null (v->augmentation_config);
+  g_assert_false (forge_registry_promote (registry, "m", 1, NULL, &error));
+  expect (&error, FORGE_ERROR_REFUSED, "F1 0.1000");
+  g_autoptr (GBytes) bytes = g_bytes_new_static ("x", 1);
+  const ForgeRegisterParams params = {
+    .name = "m", .bytes = bytes, .augmentation_config = "no JSON"
+  };
+  g_assert_null (forge_registry_register (registry, &params, &error));
+  expect (&error, FORGE_ERROR_ARGUMENT, "augmentation config");
+}
+
 static void
 use_all (const char *location)
 {
@@ -506,6 +531,7 @@ main (int argc, char **argv)
   ADD (foreign_files_are_left_alone);
   ADD (tables_of_another_shape_are_errors);
   ADD (hash_of_a_hostile_database_is_no_path);
+  ADD (json_of_a_hostile_database_is_no_trap);
   ADD (damaged_files_are_errors);
   ADD (folder_is_not_a_registry);
   ADD (full_disk_changes_nothing);
