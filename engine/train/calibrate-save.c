@@ -12,6 +12,7 @@
 #include "forge/calibrate.h"
 #include "forge/convert.h"
 #include "forge/error.h"
+#include "forge/registry.h"
 #include "formats/onnx.h"
 
 #define MAX_MODEL_BYTES ((size_t) G_MAXINT32)
@@ -98,14 +99,40 @@ save_foreign (const ForgeModel *model, const char *out, char **values,
   return bytes && write_onnx (bytes, size_bytes, out, out, values, error);
 }
 
+static void *
+read_version (const char *reference, size_t *size_bytes, GError **error)
+{
+  g_autoptr (ForgeRegistry) registry = forge_registry_open (NULL, error);
+  g_autoptr (ForgeModelVersion) version =
+      registry ? forge_registry_find (registry, reference, error) : NULL;
+  GBytes *bytes =
+      version ? forge_registry_read_artifact (registry, version, error) : NULL;
+  return bytes ? g_bytes_unref_to_data (bytes, size_bytes) : NULL;
+}
+
+/* A version in the registry is read, and never written. */
+static void *
+read_original (
+    const char *path, const char *out, size_t *size_bytes, GError **error)
+{
+  if (!g_str_has_prefix (path, FORGE_REGISTRY_PREFIX))
+    return forge_file_read (path, MAX_MODEL_BYTES, size_bytes, error);
+  if (out)
+    return read_version (path, size_bytes, error);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+      "%s: a version in the registry does not change: another file must be "
+      "given to write to",
+      path);
+  return NULL;
+}
+
 static gboolean
 save_file (const ForgeModel *model, const char *out, char **values,
     char **written, GError **error)
 {
   const char *path = forge_model_get_path (model);
   size_t size_bytes;
-  g_autofree void *bytes =
-      forge_file_read (path, MAX_MODEL_BYTES, &size_bytes, error);
+  g_autofree void *bytes = read_original (path, out, &size_bytes, error);
   if (!bytes)
     return FALSE;
   if (forge_onnx_probe (bytes, size_bytes))

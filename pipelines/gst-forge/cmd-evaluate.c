@@ -10,6 +10,7 @@
 #include "corruption-report.h"
 #include "evaluation-plots.h"
 #include "evaluation-report.h"
+#include "forge/registry.h"
 #include "progress.h"
 
 /* Pictures that are timed one by one. */
@@ -265,6 +266,10 @@ check_calibration (const char *model, const EvaluateOptions *options)
   if (g_strcmp0 (model, FORGE_MODEL_EMBEDDED) == 0 && !options->out)
     return command_usage_error ("evaluate",
         "the built-in model cannot be written to: --calibrate needs --out");
+  if (model && g_str_has_prefix (model, FORGE_REGISTRY_PREFIX) && !options->out)
+    return command_usage_error ("evaluate",
+        "a version in the registry does not change: --calibrate needs --out, "
+        "and 'gst-forge registry register' makes that file a version");
   return -1;
 }
 

@@ -180,6 +180,8 @@ every_command_takes_a_reference (void)
   expect_text (0, "inspect copy.onnx", "n, version 1");
   expect_text (3, "inspect registry:n@prod", "no alias 'prod'");
   expect_text (3, "classify registry:m red.png", "there are: n");
+  expect_text (
+      2, "evaluate registry:n --data pictures --calibrate", "does not change");
   /* a file of such a name needs its folder */
   g_autofree char *bytes = NULL;
   gsize size_bytes;
