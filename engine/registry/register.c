@@ -134,11 +134,14 @@ check_tags (const char *const *tags, GError **error)
 static gboolean
 check_json (const char *text, const char *what, GError **error)
 {
-  GError *cause = NULL;
-  g_autoptr (JsonNode) node =
-      text ? forge_json_parse (text, -1, what, &cause) : NULL;
-  if (!cause)
+  if (!text)
     return TRUE;
+  GError *cause = NULL;
+  JsonNode *node = forge_json_parse (text, -1, what, &cause);
+  if (node) {
+    json_node_unref (node);
+    return TRUE;
+  }
   cause->code = FORGE_ERROR_ARGUMENT;
   g_propagate_error (error, cause);
   return FALSE;

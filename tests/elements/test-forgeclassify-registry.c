@@ -29,6 +29,7 @@ register_tiny (const char *name)
   g_autoptr (ForgeModelVersion) version =
       forge_registry_register (registry, &params, &error);
   g_assert_no_error (error);
+  g_assert_cmpstr (version->aliases[0], ==, "champion");
 }
 
 /* A message of the element's, and the meta of the buffer. */

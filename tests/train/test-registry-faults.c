@@ -56,7 +56,6 @@ older_tables_are_brought_up_to_date (Backend backend)
   if (!location)
     return;
   g_autoptr (GError) error = NULL;
-  g_autofree char *folder = g_path_get_dirname (location);
   g_autoptr (ForgeDb) db = NULL;
 #ifdef FORGE_HAVE_POSTGRESQL
   if (backend == BACKEND_POSTGRESQL)
@@ -131,6 +130,7 @@ lock_of_another_is_reported (Backend backend)
   /* readers do not wait */
   g_autoptr (ForgeModelVersion) v = forge_registry_find (registry, "m", &error);
   g_assert_no_error (error);
+  g_assert_cmpint (v->version, ==, 1);
   forge_db_run (db, "ROLLBACK", NULL, 0, &error);
   forge_registry_set_tag (registry, "m", 0, "k", "v", &error);
   g_assert_no_error (error);
@@ -279,17 +279,23 @@ json_of_a_hostile_database_is_no_trap (void)
 }
 
 static void
+list_all (ForgeRegistry *registry)
+{
+  GPtrArray *lists[] = { forge_registry_list_models (registry, NULL),
+    forge_registry_list_versions (registry, "m", NULL),
+    forge_registry_list_history (registry, "m", NULL) };
+  for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
+    g_clear_pointer (&lists[i], g_ptr_array_unref);
+}
+
+static void
 use_all (const char *location)
 {
   const ForgeRegistryParams params = { .location = location, .timeout_ms = 20 };
   g_autoptr (ForgeRegistry) registry = forge_registry_open (&params, NULL);
   if (!registry)
     return;
-  g_autoptr (GPtrArray) models = forge_registry_list_models (registry, NULL);
-  g_autoptr (GPtrArray) versions =
-      forge_registry_list_versions (registry, "m", NULL);
-  g_autoptr (GPtrArray) changes =
-      forge_registry_list_history (registry, "m", NULL);
+  list_all (registry);
   g_autoptr (ForgeModelVersion) v = forge_registry_find (registry, "m", NULL);
   g_autoptr (GBytes) bytes =
       v ? forge_registry_read_artifact (registry, v, NULL) : NULL;
@@ -297,8 +303,7 @@ use_all (const char *location)
     g_assert_cmpuint (g_bytes_get_size (bytes), ==, 5);
   forge_registry_set_tag (registry, "m", 1, "k", "v", NULL);
   forge_registry_rollback (registry, "m", NULL, NULL);
-  g_autoptr (ForgeVerifyResult) result =
-      forge_registry_verify (registry, FALSE, NULL);
+  forge_verify_result_free (forge_registry_verify (registry, FALSE, NULL));
 }
 
 static void

@@ -481,6 +481,7 @@ deletion_spares_what_is_in_use (Backend backend)
   g_assert_no_error (error);
   g_autoptr (GBytes) kept = forge_registry_read_artifact (registry, v2, &error);
   g_assert_no_error (error);
+  g_assert_cmpuint (g_bytes_get_size (kept), ==, 4);
   forge_registry_delete (registry, "m", 3, &error);
   g_assert_no_error (error);
   registry_fixture_forget_cache ();
