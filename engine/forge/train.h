@@ -4,6 +4,7 @@
 #pragma once
 
 #include "forge/dataset.h"
+#include "forge/preprocess.h"
 
 G_BEGIN_DECLS
 
@@ -25,6 +26,21 @@ G_BEGIN_DECLS
  *   out
  * @threads: 0 = all
  * @seed: of everything random
+ *
+ * @init: (nullable): a model file whose network is trained on, instead of
+ *   @arch; it must have as many outputs as the data has classes
+ * @backbone: (nullable): a model file whose classes are replaced: its last
+ *   layer is cut off and global average pooling (where there is none), dropout
+ *   and a dense layer are put behind it
+ * @stated: (nullable): what that file does not say of its input
+ * @freeze_backbone: the new layer alone is trained, on features that are
+ *   computed once. Batch norms become fixed factors and terms
+ * @feature_variants: how many versions of each picture have features: the
+ *   first is the picture as it is, the others are augmented
+ * @unfreeze: after that, train so many of the backbone's last layers too; 0 =
+ *   none
+ * @rate_scale: factor of the learning rate then
+ * @tuning_epochs: at most so many then; @epochs are the new layer's
  *
  * @optimiser: "adam" (decay as part of the gradient), "adamw" (decay apart
  *   from it) or "sgd"
@@ -104,6 +120,13 @@ typedef struct {
   int threads;
   uint64_t seed;
 
+  const char *init, *backbone;
+  const ForgeStatedPreprocess *stated;
+  gboolean freeze_backbone;
+  guint feature_variants, unfreeze;
+  double rate_scale;
+  guint tuning_epochs;
+
   const char *optimiser;
   double learning_rate;
   guint rate_batch;
@@ -140,6 +163,7 @@ typedef struct {
 #define FORGE_TRAIN_PARAMS_DEFAULT                                             \
   {                                                                            \
     .arch = "forge-cnn", .epochs = 40, .batch = 64, .seed = 1,                 \
+    .feature_variants = 4, .rate_scale = 0.1, .tuning_epochs = 20,             \
     .optimiser = "adam", .learning_rate = 1e-3, .schedule = "cosine",          \
     .final_learning_rate = -1, .cycle_start = 0.2, .cycle_peak = 0.23,         \
     .cycle_end = 0.07, .step_epochs = 10, .step_factor = 0.1, .momentum = 0.9, \
@@ -163,6 +187,17 @@ typedef struct {
  */
 gboolean forge_train_params_init (
     ForgeTrainParams *params, const char *arch, GError **error);
+
+/**
+ * forge_train_params_init_transfer:
+ * @params: (out caller-allocates): what to fill
+ *
+ * The defaults for training on from a file: Adam with decoupled decay along a
+ * cosine, stronger augmentation, the best epoch by accuracy.
+ *
+ * Since: 0.1
+ */
+void forge_train_params_init_transfer (ForgeTrainParams *params);
 
 typedef struct {
   guint epoch, epochs; /* epoch counts from 1 */
@@ -195,7 +230,8 @@ typedef struct {
  * @result: (out caller-allocates) (optional): how it went
  * @error: return location
  *
- * Trains a network from first weights drawn by the seed, validates after every
+ * Trains a network, of an architecture with first weights drawn by the seed or
+ * of a file, validates after every
  * epoch, and writes the weights (with the running averages of batch
  * normalisation) of the best epoch.
  *

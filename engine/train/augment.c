@@ -72,26 +72,55 @@ move_whole (const Move *move, uint8_t *out)
   }
 }
 
+/* The pixel left of and above a place, and how far the place is past it. */
+typedef struct {
+  int x, y;
+  float part_x, part_y;
+} Place;
+
+/* The four pixels around are all inside. */
 static void
-sample (const Move *move, float x, float y, uint8_t *out)
+sample_inside (const Move *move, const Place *at, uint8_t *out)
 {
-  float left = floorf (x), top = floorf (y);
-  float part_x = x - left, part_y = y - top;
+  const uint8_t *top = move->in + ((ptrdiff_t) at->y * move->width + at->x) * 3;
+  const uint8_t *below = top + (ptrdiff_t) move->width * 3;
+  for (int c = 0; c < 3; c++) {
+    float upper = top[c] + at->part_x * (float) (top[c + 3] - top[c]);
+    float lower = below[c] + at->part_x * (float) (below[c + 3] - below[c]);
+    out[c] = (uint8_t) (upper + at->part_y * (lower - upper) + 0.5f);
+  }
+}
+
+static void
+sample_edge (const Move *move, const Place *at, uint8_t *out)
+{
   float sum[3] = { 0.5f, 0.5f, 0.5f };
   for (int k = 0; k < 4; k++) {
-    int at_x = beyond ((int) left + k % 2, move->width, move->border);
-    int at_y = beyond ((int) top + k / 2, move->height, move->border);
-    if (at_x < 0 || at_y < 0)
+    int x = beyond (at->x + k % 2, move->width, move->border);
+    int y = beyond (at->y + k / 2, move->height, move->border);
+    if (x < 0 || y < 0)
       continue;
-    float weight =
-        (k % 2 ? part_x : 1 - part_x) * (k / 2 ? part_y : 1 - part_y);
-    const uint8_t *pixel =
-        move->in + ((ptrdiff_t) at_y * move->width + at_x) * 3;
+    float weight = (k % 2 ? at->part_x : 1 - at->part_x) *
+                   (k / 2 ? at->part_y : 1 - at->part_y);
+    const uint8_t *pixel = move->in + ((ptrdiff_t) y * move->width + x) * 3;
     for (int c = 0; c < 3; c++)
       sum[c] += weight * pixel[c];
   }
   for (int c = 0; c < 3; c++)
     out[c] = (uint8_t) MIN (sum[c], 255);
+}
+
+static void
+sample (const Move *move, float x, float y, uint8_t *out)
+{
+  Place at = { .x = (int) floorf (x), .y = (int) floorf (y) };
+  at.part_x = x - (float) at.x;
+  at.part_y = y - (float) at.y;
+  if (at.x >= 0 && at.y >= 0 && at.x < move->width - 1 &&
+      at.y < move->height - 1)
+    sample_inside (move, &at, out);
+  else
+    sample_edge (move, &at, out);
 }
 
 /* About the middle. */

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "base/pool.h"
-#include "train/trainer.h"
+#include "train/features.h"
 
 typedef struct {
   ForgeTrainer *trainer;
@@ -18,7 +18,9 @@ typedef struct {
   ForgeSchedule schedule;
   float *targets; /* of the batch */
   ForgeTrainProgress progress;
-  gint64 start_us, epoch_us;
+  gint64 begin_us, start_us, epoch_us; /* of all, the phase, the epoch */
+  gboolean has_files;                  /* the checkpoint is this phase's */
+  gboolean stopped_early;
   uint64_t first_step; /* of this process; 0 unless resumed */
   double train_seconds, wait_seconds, epoch_wait_s;
   uint64_t n_images;
@@ -48,26 +50,11 @@ static void
 begin_batches (Fit *fit)
 {
   ForgeTrainer *trainer = fit->trainer;
-  const ForgeTrainParams *params = trainer->params;
-  uint64_t seed = params->seed, epoch = trainer->state.epoch;
-  const ForgeBatchRule rule = { .augment = { .flip = trainer->words.flip,
-                                    .shift = params->shift,
-                                    .border = trainer->words.border,
-                                    .rotation = (float) params->rotation,
-                                    .zoom = (float) params->zoom,
-                                    .brightness = (float) params->brightness,
-                                    .contrast = (float) params->contrast,
-                                    .saturation = (float) params->saturation,
-                                    .hue = (float) params->hue,
-                                    .cutout = params->cutout,
-                                    .erase = (float) params->erase },
-    .mixup = params->mixup,
-    .seed = forge_stream_seed (seed, FORGE_STREAM_AUGMENT, epoch),
-    .mixup_seed = forge_stream_seed (seed, FORGE_STREAM_MIXUP, epoch),
-    .flip_seed = forge_stream_seed (seed, FORGE_STREAM_FLIP, 0),
-    .epoch = epoch };
+  uint64_t epoch = trainer->epochs_before + trainer->state.epoch;
+  const ForgeBatchRule rule = forge_trainer_batch_rule (trainer, epoch);
   forge_prefetch_begin (trainer->prefetch, &rule,
-      forge_stream_seed (seed, FORGE_STREAM_SHUFFLE, epoch), trainer->n_steps);
+      forge_stream_seed (trainer->params->seed, FORGE_STREAM_SHUFFLE, epoch),
+      trainer->n_steps);
 }
 
 static gboolean
@@ -96,7 +83,7 @@ report (Fit *fit, GError **error)
 {
   ForgeTrainProgress *progress = &fit->progress;
   const ForgeTrainState *state = &fit->trainer->state;
-  uint64_t all = (uint64_t) progress->epochs * progress->steps;
+  uint64_t all = (uint64_t) fit->trainer->epochs * progress->steps;
   uint64_t done = state->step - fit->first_step;
   progress->eta_s = seconds_since (fit->start_us) / (double) done *
                     (double) (all - state->step);
@@ -184,7 +171,7 @@ judge_epoch (Fit *fit, GError **error)
   gboolean ok = validate (fit, error);
   fit->progress.best = ok && is_best (fit);
   if (fit->progress.best) {
-    state->best_epoch = state->epoch;
+    state->best_epoch = trainer->epochs_before + state->epoch;
     state->best_val_loss = fit->progress.val_loss;
     state->best_val_accuracy = fit->progress.val_accuracy;
     forge_slots_keep_best (trainer);
@@ -206,51 +193,111 @@ finish_epoch (Fit *fit, GError **error)
   if (params->log && !forge_train_log_append (params->log, progress,
                          seconds_since (fit->epoch_us), error))
     return FALSE;
-  if (params->checkpoint &&
+  if (fit->has_files && params->checkpoint &&
       !forge_checkpoint_write (trainer, params->checkpoint, error))
     return FALSE;
   return report (fit, error);
 }
 
+/* Epochs of this phase alone count. */
 static gboolean
 out_of_patience (const ForgeTrainer *trainer)
 {
   guint patience = trainer->params->patience;
-  const ForgeTrainState *state = &trainer->state;
-  return patience > 0 && state->epoch - state->best_epoch >= patience;
+  uint64_t now = trainer->epochs_before + trainer->state.epoch;
+  uint64_t since = MAX (trainer->state.best_epoch, trainer->epochs_before);
+  return patience > 0 && now - since >= patience;
 }
 
 static gboolean
 run_epochs (Fit *fit, GError **error)
 {
   ForgeTrainer *trainer = fit->trainer;
-  const ForgeTrainParams *params = trainer->params;
-  fit->progress.epochs = params->epochs;
+  fit->progress.epochs = trainer->epochs_before + trainer->epochs;
   fit->progress.steps = trainer->n_steps;
   fit->first_step = trainer->state.step;
+  fit->start_us = g_get_monotonic_time ();
   begin_batches (fit);
-  while (trainer->state.epoch < params->epochs && !out_of_patience (trainer)) {
-    fit->progress.epoch = (guint) trainer->state.epoch + 1;
+  while (trainer->state.epoch < trainer->epochs && !out_of_patience (trainer)) {
+    fit->progress.epoch =
+        trainer->epochs_before + (guint) trainer->state.epoch + 1;
     fit->epoch_us = g_get_monotonic_time ();
     if (!forge_trainer_begin_epoch (trainer, error) ||
         !train_epoch (fit, error) || !finish_epoch (fit, error))
       return FALSE;
   }
+  fit->stopped_early = trainer->state.epoch < trainer->epochs;
+  forge_slots_restore_best (trainer);
   return TRUE;
 }
 
-static void
-fill_result (const Fit *fit, ForgeTrainResult *result)
+/* One phase: all of a network, or its new layer. */
+static gboolean
+run_phase (Fit *fit, ForgeTrainer *trainer, GError **error)
 {
-  const ForgeTrainState *state = &fit->trainer->state;
-  *result = (ForgeTrainResult) { .epochs_run = (guint) state->epoch,
+  fit->trainer = trainer;
+  fit->loss = (ForgeLossRule) { .kind = trainer->words.loss,
+    .smoothing = trainer->params->label_smoothing,
+    .weights = trainer->class_weights };
+  fit->schedule = forge_params_schedule (trainer);
+  fit->targets = g_new (float, (gsize) trainer->batch * trainer->n_targets);
+  /* The pool's threads work on different images; OpenBLAS's own would fight
+   * with them. */
+  int blas_threads = openblas_get_num_threads ();
+  openblas_set_num_threads (1);
+  gboolean trained = run_epochs (fit, error);
+  openblas_set_num_threads (blas_threads);
+  g_clear_pointer (&fit->targets, g_free);
+  return trained;
+}
+
+static gboolean
+resume (ForgeTrainer *trainer, GError **error)
+{
+  const ForgeTrainParams *params = trainer->params;
+  return !params->resume ||
+         !g_file_test (params->checkpoint, G_FILE_TEST_EXISTS) ||
+         forge_checkpoint_read (trainer, params->checkpoint, error);
+}
+
+/* The new layer first: that takes seconds, so a run that is resumed while it
+ * is fine-tuned does it again, with the same result. */
+static gboolean
+run_head (Fit *fit, ForgeTrainer *whole, GError **error)
+{
+  g_autoptr (ForgeTrainer) head = forge_trainer_new_head (whole, error);
+  fit->has_files = whole->params->unfreeze == 0;
+  gboolean trained = head && (!fit->has_files || resume (head, error)) &&
+                     run_phase (fit, head, error);
+  fit->has_files = TRUE;
+  return trained && forge_trainer_take_over (whole, head, error);
+}
+
+static gboolean
+run_all (Fit *fit, ForgeTrainer *trainer, GError **error)
+{
+  if (trainer->features && !run_head (fit, trainer, error))
+    return FALSE;
+  if (trainer->features && trainer->params->unfreeze == 0)
+    return TRUE;
+  return (trainer->features || forge_trainer_prepare (trainer, error)) &&
+         resume (trainer, error) && run_phase (fit, trainer, error);
+}
+
+static void
+fill_result (
+    const Fit *fit, const ForgeTrainer *trainer, ForgeTrainResult *result)
+{
+  const ForgeTrainState *state = &trainer->state;
+  *result = (ForgeTrainResult) { .epochs_run = trainer->epochs_before +
+                                               (guint) state->epoch,
     .best_epoch = (guint) state->best_epoch,
     .val_loss = state->best_val_loss,
     .val_accuracy = state->best_val_accuracy,
-    .seconds = seconds_since (fit->start_us),
+    .seconds = seconds_since (fit->begin_us),
     .images_per_s = (double) fit->n_images / MAX (fit->train_seconds, 1e-9),
     .data_wait = fit->wait_seconds / MAX (fit->train_seconds, 1e-9),
-    .stopped_early = state->epoch < fit->trainer->params->epochs };
+    .stopped_early = fit->stopped_early };
 }
 
 gboolean
@@ -258,33 +305,14 @@ forge_train (const ForgeTrainParams *params, ForgeTrainFunc func,
     gpointer user_data, ForgeTrainResult *result, GError **error)
 {
   g_return_val_if_fail (params, FALSE);
-  g_autoptr (ForgeTrainer) trainer = forge_trainer_new (params, error);
-  if (!trainer)
-    return FALSE;
-  if (params->resume && g_file_test (params->checkpoint, G_FILE_TEST_EXISTS) &&
-      !forge_checkpoint_read (trainer, params->checkpoint, error))
-    return FALSE;
-  Fit fit = { .trainer = trainer,
-    .func = func,
+  Fit fit = { .func = func,
     .user_data = user_data,
-    .loss = { .kind = trainer->words.loss,
-        .smoothing = params->label_smoothing,
-        .weights = trainer->class_weights },
-    .schedule = forge_params_schedule (
-        params, &trainer->words, trainer->n_steps, trainer->batch),
-    .start_us = g_get_monotonic_time () };
-  fit.targets = g_new (float, (gsize) trainer->batch * trainer->n_targets);
-  /* The pool's threads work on different images; OpenBLAS's own would fight
-   * with them. */
-  int blas_threads = openblas_get_num_threads ();
-  openblas_set_num_threads (1);
-  gboolean trained = run_epochs (&fit, error);
-  openblas_set_num_threads (blas_threads);
-  g_free (fit.targets);
-  if (!trained)
+    .has_files = TRUE,
+    .begin_us = g_get_monotonic_time () };
+  g_autoptr (ForgeTrainer) trainer = forge_trainer_new (params, error);
+  if (!trainer || !run_all (&fit, trainer, error))
     return FALSE;
-  forge_slots_restore_best (trainer);
   if (result)
-    fill_result (&fit, result);
+    fill_result (&fit, trainer, result);
   return forge_trainer_export (trainer, error);
 }

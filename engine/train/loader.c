@@ -15,8 +15,7 @@
 static const uint8_t *
 picture_at (const ForgeLoader *loader, gsize index)
 {
-  return loader->pixels +
-         index * (gsize) loader->width * (gsize) loader->height * 3;
+  return loader->pixels + index * loader->item_bytes;
 }
 
 /* Classes and the sorted order of what was not skipped. */
@@ -70,6 +69,33 @@ check_classes (
 }
 
 ForgeLoader *
+forge_loader_new_features (
+    const ForgeLoader *like, gsize item_bytes, guint n_variants, GError **error)
+{
+  g_autoptr (ForgeLoader) loader = g_new0 (ForgeLoader, 1);
+  gsize n_rows, size_bytes, n = like->n_items;
+  *loader = (ForgeLoader) { .n_items = like->n_items,
+    .n_targets = like->n_targets,
+    .item_bytes = item_bytes,
+    .n_variants = n_variants,
+    .classes = g_memdup2 (like->classes, n * sizeof *like->classes),
+    .order = g_new (uint32_t, n) };
+  if (g_size_checked_mul (&n_rows, n, n_variants) &&
+      g_size_checked_mul (&size_bytes, n_rows, item_bytes))
+    loader->own_pixels = forge_aligned_alloc (size_bytes);
+  if (!loader->own_pixels) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
+        "no memory for %u times %u features of %zu bytes", n_variants,
+        like->n_items, item_bytes);
+    return NULL;
+  }
+  loader->pixels = loader->own_pixels;
+  for (guint i = 0; i < like->n_items; i++)
+    loader->order[i] = i;
+  return g_steal_pointer (&loader);
+}
+
+ForgeLoader *
 forge_loader_new (const ForgeDataset *dataset,
     const ForgePreprocess *preprocess, int threads, GError **error)
 {
@@ -79,6 +105,7 @@ forge_loader_new (const ForgeDataset *dataset,
   loader->width = preprocess->width;
   loader->height = preprocess->height;
   loader->n_targets = forge_dataset_get_n_classes (dataset);
+  loader->item_bytes = (gsize) loader->width * (gsize) loader->height * 3;
   if (!forge_loader_decode (loader, dataset, preprocess, threads, error))
     return NULL;
   list_items (loader, dataset);
@@ -147,7 +174,7 @@ augment_chunk (void *user_data, int task)
 {
   const BatchJob *job = user_data;
   const ForgeLoader *loader = job->loader;
-  gsize size_bytes = forge_loader_picture_bytes (loader);
+  gsize size_bytes = loader->item_bytes;
   guint first = (guint) task * BATCH_CHUNK;
   for (guint i = first; i < MIN (first + BATCH_CHUNK, job->n); i++) {
     uint32_t item = item_at (job, i);
@@ -158,6 +185,12 @@ augment_chunk (void *user_data, int task)
     }
     ForgeRng rng;
     forge_rng_seed_at (&rng, job->rule->seed, item);
+    if (loader->n_variants > 0) {
+      gsize variant = forge_rng_below (&rng, loader->n_variants);
+      memcpy (out, picture_at (loader, variant * loader->n_items + item),
+          size_bytes);
+      continue;
+    }
     forge_augment (&job->rule->augment, &rng, is_mirrored (job->rule, item),
         picture_at (loader, item), loader->width, loader->height, out);
   }
@@ -181,7 +214,7 @@ blend_chunk (void *user_data, int task)
 {
   const BatchJob *job = user_data;
   const ForgeLoader *loader = job->loader;
-  gsize size_bytes = forge_loader_picture_bytes (loader);
+  gsize size_bytes = loader->item_bytes;
   guint begin = (guint) task * BATCH_CHUNK;
   for (guint i = begin; i < MIN (begin + BATCH_CHUNK, job->n); i++) {
     guint other = (i + job->n / 2) % job->n;
@@ -199,18 +232,12 @@ blend_chunk (void *user_data, int task)
   }
 }
 
-gsize
-forge_loader_picture_bytes (const ForgeLoader *loader)
-{
-  return (gsize) loader->width * (gsize) loader->height * 3;
-}
-
 void
 forge_loader_get (const ForgeLoader *loader, guint first, guint n,
     const ForgeBatchRule *rule, int threads, uint8_t *pixels, float *targets)
 {
   gboolean blends = rule && rule->mixup > 0;
-  gsize size_bytes = n * forge_loader_picture_bytes (loader);
+  gsize size_bytes = n * loader->item_bytes;
   g_autofree uint8_t *pure = blends ? g_malloc (size_bytes) : NULL;
   BatchJob job = { .loader = loader,
     .rule = rule,

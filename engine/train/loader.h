@@ -13,6 +13,7 @@ typedef struct {
   int width, height;
   guint n_targets; /* of a picture: the classes, or 1 where two are told by
                       one number */
+  gsize item_bytes;
   const uint8_t *pixels; /* uint8 [n_items, height, width, 3] */
   uint32_t *classes;     /* [n_items] */
   uint32_t *order;       /* [n_items]: the order of this epoch */
@@ -21,6 +22,10 @@ typedef struct {
   uint32_t *skipped;   /* [n_skipped]: items of the data set, ascending */
   char *skip_reason;   /* of the first of them; NULL = none */
   gboolean from_cache; /* decoded by an earlier start */
+
+  /* Features in place of pictures: pixels is [n_variants, n_items,
+   * item_bytes], and augmenting is to draw a variant. 0 = pictures. */
+  guint n_variants;
 
   uint8_t *own_pixels; /* NULL where they are mapped */
   ForgeCacheMap *map;
@@ -36,8 +41,10 @@ void forge_loader_free (ForgeLoader *loader);
 /* The order of the items: shuffled by @seed from the sorted one, so that it
  * does not depend on earlier epochs. */
 void forge_loader_shuffle (ForgeLoader *loader, uint64_t seed);
-/* uint8 [height, width, 3] */
-gsize forge_loader_picture_bytes (const ForgeLoader *loader);
+/* Features of the pictures of @like, all to be filled in. FORGE_ERROR_MEMORY.
+ */
+ForgeLoader *forge_loader_new_features (const ForgeLoader *like,
+    gsize item_bytes, guint n_variants, GError **error);
 
 /* What is done to the pictures of an epoch. */
 typedef struct {

@@ -143,22 +143,68 @@ check_augmentation (const ForgeTrainParams *params, GError **error)
          within (params->erase, 0, 1, "erase", error);
 }
 
+static gboolean
+check_transfer (const ForgeTrainParams *params, GError **error)
+{
+  gboolean frozen = params->freeze_backbone;
+  return check (!params->init || !params->backbone, "init",
+             "no backbone beside it", error) &&
+         check (params->backbone || !frozen, "freeze_backbone",
+             "a backbone to freeze", error) &&
+         check (frozen || params->unfreeze == 0, "unfreeze",
+             "a frozen backbone", error) &&
+         check (!frozen || params->mixup == 0, "mixup",
+             "0, as features are not blended", error) &&
+         check (
+             params->feature_variants >= 1 && params->feature_variants <= 1024,
+             "feature_variants", "1 to 1024", error) &&
+         within (params->rate_scale, 1e-9, 1e3, "rate_scale", error) &&
+         check (
+             params->tuning_epochs >= 1, "tuning_epochs", "1 or more", error);
+}
+
 gboolean
 forge_params_check (
     const ForgeTrainParams *params, ForgeTrainWords *words, GError **error)
 {
   return check_run (params, error) && check_words (params, words, error) &&
          check_rates (params, error) && check_optimiser (params, error) &&
-         check_augmentation (params, error);
+         check_augmentation (params, error) && check_transfer (params, error);
+}
+
+void
+forge_train_params_init_transfer (ForgeTrainParams *params)
+{
+  g_return_if_fail (params);
+  *params = (ForgeTrainParams) FORGE_TRAIN_PARAMS_DEFAULT;
+  params->optimiser = "adamw";
+  params->learning_rate = 3e-3;
+  params->final_learning_rate = 0;
+  params->weight_decay = 1e-2;
+  params->dropout = 0.2;
+  params->label_smoothing = 0.1;
+  params->epochs = 60;
+  params->batch = 32;
+  params->patience = 0;
+  params->best_by = "accuracy";
+  params->shift = 16;
+  params->border = "reflect";
+  params->zoom = 0.15;
+  params->rotation = 10;
+  params->brightness = 0.2;
+  params->contrast = 0.2;
+  params->saturation = 0.2;
 }
 
 ForgeSchedule
-forge_params_schedule (const ForgeTrainParams *params,
-    const ForgeTrainWords *words, guint n_steps, guint batch)
+forge_params_schedule (const ForgeTrainer *trainer)
 {
-  double scale =
-      params->rate_batch ? (double) batch / (double) params->rate_batch : 1;
-  return (ForgeSchedule) { .kind = words->schedule,
+  const ForgeTrainParams *params = trainer->params;
+  guint n_steps = trainer->n_steps;
+  double scale = trainer->rate_scale;
+  if (params->rate_batch)
+    scale *= (double) trainer->batch / (double) params->rate_batch;
+  return (ForgeSchedule) { .kind = trainer->words.schedule,
     .rate = params->learning_rate * scale,
     .last = params->final_learning_rate * scale,
     .start = params->cycle_start,
@@ -166,8 +212,9 @@ forge_params_schedule (const ForgeTrainParams *params,
     .end = params->cycle_end,
     .factor = params->step_factor,
     .every = (uint64_t) params->step_epochs * n_steps,
-    .warmup = (uint64_t) (params->warmup_epochs * n_steps),
-    .n_steps = (uint64_t) params->epochs * n_steps };
+    .warmup =
+        (uint64_t) (MIN (params->warmup_epochs, trainer->epochs) * n_steps),
+    .n_steps = (uint64_t) trainer->epochs * n_steps };
 }
 
 /* count / (classes count[c]): the mean over all pictures is 1. */

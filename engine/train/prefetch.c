@@ -63,7 +63,7 @@ forge_prefetch_new (ForgeLoader *loader, guint batch, int threads)
   g_cond_init (&prefetch->changed);
   if (prefetch->threads == 1)
     return prefetch;
-  prefetch->pixels = g_malloc (batch * forge_loader_picture_bytes (loader));
+  prefetch->pixels = g_malloc (batch * loader->item_bytes);
   prefetch->targets = g_new (float, (gsize) batch * loader->n_targets);
   prefetch->thread =
       g_thread_try_new ("forge-prefetch", prefetch_main, prefetch, NULL);
@@ -113,8 +113,7 @@ forge_prefetch_take (ForgePrefetch *prefetch, uint8_t *pixels, float *targets)
   if (prefetch->thread) {
     while (prefetch->n_made == prefetch->n_taken)
       g_cond_wait (&prefetch->changed, &prefetch->lock);
-    memcpy (pixels, prefetch->pixels,
-        prefetch->batch * forge_loader_picture_bytes (loader));
+    memcpy (pixels, prefetch->pixels, prefetch->batch * loader->item_bytes);
     memcpy (targets, prefetch->targets,
         (gsize) prefetch->batch * loader->n_targets * sizeof *targets);
   } else {

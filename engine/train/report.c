@@ -61,7 +61,8 @@ training_json (const ForgeTrainer *trainer)
     add_string (builder, "command", params->command);
   add_string (builder, "data", params->data);
   forge_trainer_add_settings (builder, trainer);
-  add_int (builder, "epochs_run", trainer->state.epoch);
+  add_int (
+      builder, "epochs_run", trainer->epochs_before + trainer->state.epoch);
   add_int (builder, "best_epoch", trainer->state.best_epoch);
   add_double (builder, "val_loss", trainer->state.best_val_loss);
   add_double (builder, "val_accuracy", trainer->state.best_val_accuracy);
@@ -120,8 +121,9 @@ static void
 describe_model (ForgeTrainer *trainer)
 {
   const ForgeTrainParams *params = trainer->params;
-  ForgeModelInfo info = { .name = (char *) (params->name ? params->name
-                                                         : params->arch),
+  gboolean has_arch = !params->backbone && !params->init;
+  const char *own = has_arch ? params->arch : trainer->graph->name;
+  ForgeModelInfo info = { .name = (char *) (params->name ? params->name : own),
     .version = (char *) (params->version ? params->version : ""),
     .labels = trainer->labels,
     .preprocess = trainer->preprocess,

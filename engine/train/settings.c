@@ -81,11 +81,32 @@ add_optimiser (JsonBuilder *builder, const ForgeTrainer *trainer)
     add_string (builder, "freeze", params->freeze);
 }
 
+static void
+add_source (JsonBuilder *builder, const ForgeTrainParams *params)
+{
+  if (!params->backbone && !params->init)
+    add_string (builder, "arch", params->arch);
+  if (params->init)
+    add_string (builder, "init", params->init);
+  if (!params->backbone)
+    return;
+  add_string (builder, "backbone", params->backbone);
+  add_bool (builder, "freeze_backbone", params->freeze_backbone);
+  if (!params->freeze_backbone)
+    return;
+  add_int (builder, "feature_variants", params->feature_variants);
+  add_int (builder, "unfreeze", params->unfreeze);
+  if (params->unfreeze > 0) {
+    add_double (builder, "rate_scale", params->rate_scale);
+    add_int (builder, "tuning_epochs", params->tuning_epochs);
+  }
+}
+
 void
 forge_trainer_add_settings (JsonBuilder *builder, const ForgeTrainer *trainer)
 {
   const ForgeTrainParams *params = trainer->params;
-  add_string (builder, "arch", params->arch);
+  add_source (builder, params);
   add_int (builder, "seed", params->seed);
   add_int (builder, "epochs", params->epochs);
   add_int (builder, "batch", trainer->batch);

@@ -10,6 +10,9 @@
 
 #include <glib/gstdio.h>
 
+#include "train/features.h"
+#include "train/network.h"
+
 uint64_t
 forge_stream_seed (uint64_t seed, ForgeStream stream, uint64_t index)
 {
@@ -61,13 +64,20 @@ set_class_weights (ForgeTrainer *trainer, GError **error)
       trainer->n_classes, &trainer->class_weights, error);
 }
 
+/* What every phase derives from its loaders. */
+static void
+begin_with_loaders (ForgeTrainer *trainer)
+{
+  const ForgeTrainParams *params = trainer->params;
+  trainer->batch = MIN (params->batch, trainer->train->n_items);
+  trainer->n_steps = trainer->train->n_items / trainer->batch;
+  trainer->prefetch =
+      forge_prefetch_new (trainer->train, trainer->batch, params->threads);
+}
+
 static gboolean
 load_data (ForgeTrainer *trainer, GError **error)
 {
-  const ForgeTrainParams *params = trainer->params;
-  trainer->preprocess = (ForgePreprocess) FORGE_PREPROCESS_DEFAULT;
-  trainer->preprocess.width = forge_arch_size (&trainer->arch);
-  trainer->preprocess.height = forge_arch_size (&trainer->arch);
   trainer->train =
       load_part (trainer, FORGE_SPLIT_TRAIN, &trainer->data_hash, error);
   if (!trainer->train)
@@ -79,10 +89,7 @@ load_data (ForgeTrainer *trainer, GError **error)
       trainer->words.loss == FORGE_LOSS_SIGMOID && trainer->n_classes == 2;
   trainer->n_targets = one ? 1 : trainer->n_classes;
   trainer->train->n_targets = trainer->val->n_targets = trainer->n_targets;
-  trainer->batch = MIN (params->batch, trainer->train->n_items);
-  trainer->n_steps = trainer->train->n_items / trainer->batch;
-  trainer->prefetch =
-      forge_prefetch_new (trainer->train, trainer->batch, params->threads);
+  begin_with_loaders (trainer);
   return set_class_weights (trainer, error);
 }
 
@@ -114,8 +121,21 @@ make_learner (ForgeTrainer *trainer, GError **error)
   return TRUE;
 }
 
+gboolean
+forge_trainer_prepare (ForgeTrainer *trainer, GError **error)
+{
+  const ForgeTrainParams *params = trainer->params;
+  trainer->logits = copy_to_logits (trainer->graph);
+  if (!forge_slots_new (trainer, error) || !make_learner (trainer, error))
+    return FALSE;
+  trainer->validator = forge_executor_new (trainer->logits,
+      MIN (trainer->batch, trainer->val->n_items), params->threads, FALSE,
+      error);
+  return trainer->validator != NULL;
+}
+
 static gboolean
-build_network (ForgeTrainer *trainer, GError **error)
+build_architecture (ForgeTrainer *trainer, GError **error)
 {
   const ForgeTrainParams *params = trainer->params;
   const ForgeLoader *train = trainer->train;
@@ -127,15 +147,61 @@ build_network (ForgeTrainer *trainer, GError **error)
     .pictures = {
         train->pixels, train->n_items, train->width, train->height } };
   trainer->graph = trainer->arch.arch->build (&arch, error);
-  if (!trainer->graph)
+  return trainer->graph != NULL;
+}
+
+/* Cuts the classes of the backbone off and puts ours on. */
+static gboolean
+replace_head (ForgeTrainer *trainer, GError **error)
+{
+  const ForgeTrainParams *params = trainer->params;
+  ForgeGraph *graph = trainer->graph;
+  if (!forge_network_cut_head (graph, &trainer->n_features, error))
     return FALSE;
-  trainer->logits = copy_to_logits (trainer->graph);
-  if (!forge_slots_new (trainer, error) || !make_learner (trainer, error))
+  if (params->freeze_backbone) {
+    if (!forge_network_fold_norms (graph, error))
+      return FALSE;
+    forge_network_freeze (graph, params->unfreeze);
+    const ForgeValue *features = g_ptr_array_index (graph->outputs, 0);
+    trainer->features = features->name;
+  }
+  const ForgeNetworkHead head = { .n_features = trainer->n_features,
+    .n_outputs = trainer->n_targets,
+    .sigmoid = trainer->words.loss == FORGE_LOSS_SIGMOID,
+    .dropout = params->dropout,
+    .seed = forge_stream_seed (params->seed, FORGE_STREAM_WEIGHTS, 0) };
+  return forge_network_add_head (graph, &head, error);
+}
+
+static gboolean
+build_network (ForgeTrainer *trainer, GError **error)
+{
+  const ForgeTrainParams *params = trainer->params;
+  if (params->backbone)
+    return replace_head (trainer, error);
+  if (params->init)
+    return forge_network_end_in_probabilities (trainer->graph,
+        trainer->n_targets, trainer->words.loss == FORGE_LOSS_SIGMOID, error);
+  return build_architecture (trainer, error);
+}
+
+/* The architecture, or the network of a file; and what pictures it takes. */
+static gboolean
+choose_network (ForgeTrainer *trainer, GError **error)
+{
+  const ForgeTrainParams *params = trainer->params;
+  const char *file = params->backbone ? params->backbone : params->init;
+  if (file) {
+    trainer->graph =
+        forge_network_load (file, params->stated, &trainer->preprocess, error);
+    return trainer->graph != NULL;
+  }
+  if (!forge_arch_choose (params->arch, &trainer->arch, error))
     return FALSE;
-  trainer->validator = forge_executor_new (trainer->logits,
-      MIN (trainer->batch, trainer->val->n_items), params->threads, FALSE,
-      error);
-  return trainer->validator != NULL;
+  trainer->preprocess = (ForgePreprocess) FORGE_PREPROCESS_DEFAULT;
+  trainer->preprocess.width = forge_arch_size (&trainer->arch);
+  trainer->preprocess.height = forge_arch_size (&trainer->arch);
+  return TRUE;
 }
 
 gboolean
@@ -149,15 +215,78 @@ forge_trainer_new (const ForgeTrainParams *params, GError **error)
 {
   g_autoptr (ForgeTrainer) trainer = g_new0 (ForgeTrainer, 1);
   trainer->params = params;
+  trainer->epochs = params->epochs;
+  trainer->rate_scale = 1;
   if (!forge_params_check (params, &trainer->words, error) ||
       !check_writable (params->out, error) ||
       (params->checkpoint && !check_writable (params->checkpoint, error)) ||
       (params->log && !check_writable (params->log, error)) ||
-      !forge_arch_choose (params->arch, &trainer->arch, error) ||
-      !load_data (trainer, error) || !build_network (trainer, error))
+      !choose_network (trainer, error) || !load_data (trainer, error) ||
+      !build_network (trainer, error))
     return NULL;
   trainer->settings = forge_trainer_describe (trainer);
   return g_steal_pointer (&trainer);
+}
+
+/* Features in, probabilities out, by the weights of @whole. */
+static gboolean
+build_head (ForgeTrainer *head, const ForgeTrainer *whole, GError **error)
+{
+  ForgeShape shape = forge_shape (2, -1, (int) whole->n_features);
+  const ForgeValue *out = g_ptr_array_index (whole->graph->outputs, 0);
+  const ForgeNode *dense = forge_node_in (out->producer, 0)->producer;
+  head->graph = forge_graph_new ("head");
+  head->graph->opset = whole->graph->opset;
+  forge_graph_add_output (
+      head->graph, forge_graph_add_input (
+                       head->graph, whole->features, FORGE_FLOAT32, &shape));
+  const ForgeNetworkHead layer = { .n_features = whole->n_features,
+    .n_outputs = whole->n_targets,
+    .sigmoid = whole->words.loss == FORGE_LOSS_SIGMOID,
+    .dropout = whole->params->dropout,
+    .weights = forge_node_in (dense, 1)->constant,
+    .bias = forge_node_in (dense, 2)->constant };
+  return forge_network_add_head (head->graph, &layer, error);
+}
+
+ForgeTrainer *
+forge_trainer_new_head (ForgeTrainer *whole, GError **error)
+{
+  g_autoptr (ForgeTrainer) head = g_new0 (ForgeTrainer, 1);
+  const ForgeTrainParams *params = whole->params;
+  *head = (ForgeTrainer) { .params = params,
+    .words = whole->words,
+    .n_classes = whole->n_classes,
+    .n_targets = whole->n_targets,
+    .epochs = params->epochs,
+    .rate_scale = 1,
+    .settings = g_strdup (whole->settings) };
+  if (whole->class_weights)
+    head->class_weights =
+        g_memdup2 (whole->class_weights, whole->n_classes * sizeof (float));
+  if (!forge_features_compute (whole, &head->train, &head->val, error))
+    return NULL;
+  begin_with_loaders (head);
+  if (!build_head (head, whole, error) || !forge_trainer_prepare (head, error))
+    return NULL;
+  return g_steal_pointer (&head);
+}
+
+gboolean
+forge_trainer_take_over (
+    ForgeTrainer *whole, const ForgeTrainer *head, GError **error)
+{
+  whole->state = head->state;
+  if (whole->params->unfreeze == 0)
+    return TRUE;
+  whole->epochs = whole->params->tuning_epochs;
+  whole->epochs_before = (guint) head->state.epoch;
+  whole->rate_scale = whole->params->rate_scale;
+  whole->state.epoch = whole->state.step = 0;
+  if (!forge_trainer_prepare (whole, error))
+    return FALSE;
+  forge_slots_keep_best (whole);
+  return TRUE;
 }
 
 void

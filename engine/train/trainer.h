@@ -53,9 +53,9 @@ typedef struct {
 
 /* What changes from epoch to epoch; written to checkpoints field by field. */
 typedef struct {
-  uint64_t epoch;      /* finished ones */
-  uint64_t step;       /* finished ones, over all epochs */
-  uint64_t best_epoch; /* 0 = none yet */
+  uint64_t epoch;      /* finished ones, of this phase */
+  uint64_t step;       /* finished ones, over all epochs of it */
+  uint64_t best_epoch; /* of all phases; 0 = none yet */
   double best_val_loss, best_val_accuracy;
 } ForgeTrainState;
 
@@ -66,6 +66,9 @@ typedef struct {
   ForgePreprocess preprocess;
   char **labels;
   guint n_classes, n_targets, batch, n_steps; /* steps of an epoch */
+  guint epochs;                               /* of this phase */
+  guint epochs_before; /* of the phase before: numbers go on */
+  double rate_scale;
   char *data_hash;
   char *settings;       /* JSON: all that the weights depend on */
   float *class_weights; /* nullable */
@@ -79,6 +82,10 @@ typedef struct {
   GArray *spans;    /* ForgeSpan, of all slots */
   double *partials; /* [spans->len] */
   ForgeTrainState state;
+  /* Of a backbone that is frozen: the value that its new layer reads, [N,
+   * n_features]. NULL = the network is trained as a whole. */
+  const char *features;
+  int64_t n_features;
 } ForgeTrainer;
 
 /* Independent seeds for everything random. */
@@ -97,19 +104,26 @@ uint64_t forge_stream_seed (uint64_t seed, ForgeStream stream, uint64_t index);
  * word, what was found. */
 gboolean forge_params_check (
     const ForgeTrainParams *params, ForgeTrainWords *words, GError **error);
-/* Of a run of @n_steps steps an epoch and @batch images a step. */
-ForgeSchedule forge_params_schedule (const ForgeTrainParams *params,
-    const ForgeTrainWords *words, guint n_steps, guint batch);
 /* Those of ForgeTrainParams.class_weights for @counts pictures a class, or
  * NULL; FALSE on errors. */
 gboolean forge_params_class_weights (const ForgeTrainParams *params,
     const guint *counts, guint n_classes, float **weights, GError **error);
 
-/* Opens the data, builds the network and its executors. @params is borrowed.
- * Errors: those of forge_train(). */
+ForgeSchedule forge_params_schedule (const ForgeTrainer *trainer);
+
+/* Opens the data and builds the network. @params is borrowed. Errors: those
+ * of forge_train(). */
 ForgeTrainer *forge_trainer_new (
     const ForgeTrainParams *params, GError **error);
 void forge_trainer_free (ForgeTrainer *trainer);
+/* Makes what steps need: executors, slots. */
+gboolean forge_trainer_prepare (ForgeTrainer *trainer, GError **error);
+/* The new last layer of @whole alone, with the features of all pictures as its
+ * data; it shares the layer's weights. Prepared. */
+ForgeTrainer *forge_trainer_new_head (ForgeTrainer *whole, GError **error);
+/* @whole goes on from what @head has come to. */
+gboolean forge_trainer_take_over (
+    ForgeTrainer *whole, const ForgeTrainer *head, GError **error);
 /* The learner for what trains in the coming epoch: made anew where something
  * has been frozen, so that its gradients are computed no more. */
 gboolean forge_trainer_begin_epoch (ForgeTrainer *trainer, GError **error);

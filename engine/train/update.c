@@ -108,7 +108,7 @@ forge_trainer_update (ForgeTrainer *trainer, double learning_rate)
 {
   const ForgeTrainParams *params = trainer->params;
   uint64_t step = ++trainer->state.step;
-  uint64_t n_steps = (uint64_t) params->epochs * trainer->n_steps;
+  uint64_t n_steps = (uint64_t) trainer->epochs * trainer->n_steps;
   Update update = {
     .trainer = trainer, .learning_rate = learning_rate, .keep_slow = -1
   };

@@ -13,26 +13,27 @@
  * their ranges are known to hold. */
 typedef struct {
   int epochs, batch, shift, patience, rate_batch, step_epochs, lookahead;
-  int cutout;
+  int cutout, variants, unfreeze, tuning_epochs;
   gint64 seed;
 } Numbers;
 
-/* The value behind --arch, --arch= or -a; "forge-cnn" without one. */
+/* The value behind --NAME, --NAME= or -L; NULL without one. */
 static const char *
-find_arch (int argc, char **argv)
+find_option (int argc, char **argv, const char *name, char letter)
 {
-  const char *arch = "forge-cnn";
+  const char *value = NULL;
+  gsize length = strlen (name);
   for (int i = 1; i < argc; i++) {
-    gboolean takes_next =
-        !strcmp (argv[i], "--arch") || !strcmp (argv[i], "-a");
-    if (takes_next && i + 1 < argc)
-      arch = argv[++i];
-    else if (g_str_has_prefix (argv[i], "--arch="))
-      arch = argv[i] + strlen ("--arch=");
-    else if (g_str_has_prefix (argv[i], "-a") && argv[i][2])
-      arch = argv[i] + 2;
+    const char *word = argv[i];
+    gboolean is_short = letter && word[0] == '-' && word[1] == letter;
+    if (g_str_has_prefix (word, name) && word[length] == '=')
+      value = word + length + 1;
+    else if (is_short && word[2])
+      value = word + 2;
+    else if ((is_short || strcmp (word, name) == 0) && i + 1 < argc)
+      value = argv[++i];
   }
-  return arch;
+  return value;
 }
 
 /* One option that takes a string into a field of params. */
@@ -236,6 +237,35 @@ schedule_group (Parser *parser, ForgeTrainParams *p, Numbers *n)
 }
 
 static GOptionGroup *
+transfer_group (Parser *parser, ForgeTrainParams *p, Numbers *n)
+{
+  const GOptionArg file = G_OPTION_ARG_FILENAME;
+  const Word words[] = {
+    { "init", 0, file, &p->init,
+        "go on with this network, of as many classes as the data has", "FILE" },
+    { "backbone", 0, file, &p->backbone,
+        "the same with a new last layer for the classes of the data", "FILE" },
+  };
+  add_words (parser, words, G_N_ELEMENTS (words));
+  const Number numbers[] = {
+    { "feature-variants", 0, G_OPTION_ARG_INT, &n->variants, 1, 1024,
+        "with --freeze: versions of a picture, but for the first augmented",
+        "N" },
+    { "unfreeze", 0, G_OPTION_ARG_INT, &n->unfreeze, 0, 100000,
+        "after --freeze, train so many of the last layers too", "N" },
+    { "lr-scale", 0, G_OPTION_ARG_DOUBLE, &p->rate_scale, 1e-9, 1e3,
+        "factor of the learning rate then", "X" },
+    { "tuning-epochs", 0, G_OPTION_ARG_INT, &n->tuning_epochs, 1, 100000,
+        "at most so many then", "N" },
+  };
+  add_numbers (parser, numbers, G_N_ELEMENTS (numbers));
+  add_entry (parser, "freeze", 0, 0, G_OPTION_ARG_NONE, &p->freeze_backbone,
+      "train only the new layer, on features computed once", NULL);
+  return end_group (
+      parser, "transfer", "Transfer, from a model file instead of --arch:");
+}
+
+static GOptionGroup *
 loss_group (Parser *parser, ForgeTrainParams *p)
 {
   const Word words[] = {
@@ -351,6 +381,9 @@ numbers_from (Numbers *n, const ForgeTrainParams *p)
     .step_epochs = (int) p->step_epochs,
     .lookahead = (int) p->lookahead,
     .cutout = (int) p->cutout,
+    .variants = (int) p->feature_variants,
+    .unfreeze = (int) p->unfreeze,
+    .tuning_epochs = (int) p->tuning_epochs,
     .seed = (gint64) p->seed };
 }
 
@@ -365,6 +398,9 @@ numbers_to (const Numbers *n, ForgeTrainParams *p)
   p->step_epochs = (guint) n->step_epochs;
   p->lookahead = (guint) n->lookahead;
   p->cutout = (guint) n->cutout;
+  p->feature_variants = (guint) n->variants;
+  p->unfreeze = (guint) n->unfreeze;
+  p->tuning_epochs = (guint) n->tuning_epochs;
   p->seed = (uint64_t) n->seed;
 }
 
@@ -376,7 +412,9 @@ parse (Parser *parser, int argc, char **argv, TrainOptions *options)
   numbers_from (&numbers, params);
   gboolean no_flip = FALSE;
   const char *json = NULL;
-  GOptionGroup *groups[] = { optimiser_group (parser, params, &numbers),
+  GOptionGroup *groups[] = { transfer_group (parser, params, &numbers),
+    preprocess_options_group (&options->preprocess),
+    optimiser_group (parser, params, &numbers),
     schedule_group (parser, params, &numbers), loss_group (parser, params),
     augmentation_group (parser, params, &numbers), NULL };
   add_main (parser, options, &numbers, &json);
@@ -385,7 +423,9 @@ parse (Parser *parser, int argc, char **argv, TrainOptions *options)
   int status = command_parse_with_groups ("train",
       "Train a network on labelled pictures, write it as an ONNX file and "
       "evaluate that.\nAn interrupt stops it; --checkpoint and --resume go on "
-      "later, bit for bit.\nDefaults, in brackets, are those of --arch.",
+      "later, bit for bit.\nDefaults, in brackets, are those of --arch, or of "
+      "--init and "
+      "--backbone.",
       (const GOptionEntry *) (void *) parser->entries->data, groups, &argc,
       &argv);
   take_words (parser, options);
@@ -403,8 +443,16 @@ train_options_parse (int argc, char **argv, TrainOptions *options)
 {
   ForgeTrainParams *params = &options->params;
   options->strings = g_ptr_array_new_with_free_func (g_free);
+  const char *arch = find_option (argc, argv, "--arch", 'a');
+  gboolean has_file = find_option (argc, argv, "--backbone", 0) ||
+                      find_option (argc, argv, "--init", 0);
   g_autoptr (GError) error = NULL;
-  if (!forge_train_params_init (params, find_arch (argc, argv), &error))
+  if (has_file && arch)
+    return command_usage_error (
+        "train", "--arch does not go with --init or --backbone");
+  if (has_file)
+    forge_train_params_init_transfer (params);
+  else if (!forge_train_params_init (params, arch ? arch : "forge-cnn", &error))
     return command_usage_error ("train", "--arch: %s", error->message);
   Parser parser;
   parser_init (&parser);
@@ -417,6 +465,8 @@ train_options_parse (int argc, char **argv, TrainOptions *options)
   if (params->resume && !params->checkpoint)
     return command_usage_error (
         "train", "--resume needs the --checkpoint to resume from");
+  options->stated = preprocess_options_get (&options->preprocess);
+  params->stated = &options->stated;
   return -1;
 }
 
@@ -424,4 +474,5 @@ void
 train_options_clear (TrainOptions *options)
 {
   g_clear_pointer (&options->strings, g_ptr_array_unref);
+  preprocess_options_clear (&options->preprocess);
 }

@@ -4,10 +4,13 @@
 #pragma once
 
 #include "forge/train.h"
+#include "preprocess-options.h"
 
 typedef struct {
   ForgeTrainParams params;
   char *json;
+  PreprocessOptions preprocess;
+  ForgeStatedPreprocess stated;
   GPtrArray *strings; /* that params borrows */
 } TrainOptions;
 

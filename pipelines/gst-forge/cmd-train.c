@@ -72,7 +72,13 @@ report_training (JsonBuilder *builder, FILE *out, const TrainOptions *options,
       result->best_epoch, result->val_loss, result->val_accuracy);
   json_builder_set_member_name (builder, "training");
   json_builder_begin_object (builder);
-  output_add_string (builder, "arch", options->params.arch);
+  const ForgeTrainParams *params = &options->params;
+  if (params->backbone)
+    output_add_string (builder, "backbone", params->backbone);
+  else if (params->init)
+    output_add_string (builder, "init", params->init);
+  else
+    output_add_string (builder, "arch", params->arch);
   output_add_string (builder, "data", options->params.data);
   output_add_int (builder, "epochs_run", result->epochs_run);
   output_add_int (builder, "best_epoch", result->best_epoch);
@@ -159,6 +165,16 @@ quote_command (char **argv)
   return g_string_free (text, FALSE);
 }
 
+/* Says what had to be assumed about the network to start from. */
+static gboolean
+note_assumptions (const TrainOptions *options, const char *file)
+{
+  ForgePreprocess preprocess;
+  g_autoptr (ForgeModel) model =
+      command_load_stated_model (file, &options->preprocess, &preprocess);
+  return model != NULL;
+}
+
 int
 cmd_train (int argc, char **argv)
 {
@@ -166,6 +182,10 @@ cmd_train (int argc, char **argv)
   g_autofree char *command = quote_command (argv);
   int status = train_options_parse (argc, argv, &options);
   options.params.command = command;
+  const char *file =
+      options.params.backbone ? options.params.backbone : options.params.init;
+  if (status < 0 && file && !note_assumptions (&options, file))
+    status = COMMAND_FAILED;
   if (status < 0)
     status = train (&options);
   train_options_clear (&options);

@@ -204,6 +204,48 @@ build_matmul_add (ForgeGraph *graph)
   toy_onnx_node (graph, "Div", "q, d", "y", NULL);
 }
 
+/* Zeros at two sides around what a Conv with pads of its own reads, which
+ * @before and @value may spoil. */
+static void
+build_padded_conv (ForgeGraph *graph, int64_t before, float value)
+{
+  const int64_t pads[] = { 0, before, 0, 1, 0, 0, 2, 1 };
+  image_input (graph, FORGE_FLOAT32, 2, 3, 5, 6);
+  toy_ints (graph, "pads", pads, 8);
+  toy_scalar (graph, "value", value);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3 + (int) before, 3, 3);
+  toy_onnx_node (graph, "Pad", "x, pads, value", "p", NULL);
+  toy_onnx_node (
+      graph, "Conv", "p, w", "c", toy_attrs_ints (NULL, "pads", 4, 1, 0, 0, 1));
+  toy_onnx_node (graph, "Relu", "c", "y", NULL);
+}
+
+static void
+build_pad (ForgeGraph *graph)
+{
+  build_padded_conv (graph, 0, 0);
+}
+
+static void
+build_pad_of_channels (ForgeGraph *graph)
+{
+  build_padded_conv (graph, 1, 0);
+}
+
+static void
+build_pad_of_ones (ForgeGraph *graph)
+{
+  build_padded_conv (graph, 0, 1);
+}
+
+static void
+build_pad_shared (ForgeGraph *graph)
+{
+  build_pad (graph);
+  toy_onnx_node (graph, "Relu", "p", "z", NULL);
+  toy_output (graph, "z");
+}
+
 static void
 build_silu (ForgeGraph *graph)
 {
@@ -360,6 +402,10 @@ static const Row rows[] = {
       { { "Conv", 1 }, { "Add", 1 } }, 0 },
   { "matmul, add, div", "fold_affine", build_matmul_add,
       { { "Gemm", 1 }, { "Add", 0 }, { "Div", 0 } }, 1e-5 },
+  { "pad", "fuse_pad", build_pad, { { "Pad", 0 }, { "Conv", 1 } }, 0 },
+  { "pad of channels", "fuse_pad", build_pad_of_channels, { { "Pad", 1 } }, 0 },
+  { "pad of ones", "fuse_pad", build_pad_of_ones, { { "Pad", 1 } }, 0 },
+  { "pad of shared", "fuse_pad", build_pad_shared, { { "Pad", 1 } }, 0 },
   { "silu", "fuse_silu", build_silu,
       { { "Silu", 1 }, { "Mul", 0 }, { "Sigmoid", 0 } }, 1e-6 },
   { "gate of another", "fuse_silu", build_gate_of_another,
