@@ -208,6 +208,7 @@ typedef struct {
   double learning_rate;
   double data_wait; /* share of the epoch's time that data was waited for */
   gboolean best;    /* step == steps and the best epoch so far */
+  guint n_classes;  /* of the data */
 } ForgeTrainProgress;
 
 /* Return FALSE to stop; the checkpoint stays. */
@@ -248,6 +249,23 @@ typedef struct {
  */
 gboolean forge_train (const ForgeTrainParams *params, ForgeTrainFunc func,
     gpointer user_data, ForgeTrainResult *result, GError **error);
+
+/**
+ * forge_train_diagnose:
+ * @epochs: (array length=n_epochs): of one training, as its function was told
+ *   them when step == steps
+ * @n_epochs: how many
+ * @n_classes: of the data
+ *
+ * Says in plain words what is wrong with a training, and the remedy: a loss
+ * that rises or stays flat, or overfitting.
+ *
+ * Returns: (transfer full) (nullable): one sentence; %NULL when nothing is
+ *   seen
+ * Since: 0.1
+ */
+char *forge_train_diagnose (
+    const ForgeTrainProgress *epochs, guint n_epochs, guint n_classes);
 
 /**
  * forge_train_list_architectures:

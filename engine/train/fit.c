@@ -215,6 +215,7 @@ run_epochs (Fit *fit, GError **error)
   ForgeTrainer *trainer = fit->trainer;
   fit->progress.epochs = trainer->epochs_before + trainer->epochs;
   fit->progress.steps = trainer->n_steps;
+  fit->progress.n_classes = trainer->n_classes;
   fit->first_step = trainer->state.step;
   fit->start_us = g_get_monotonic_time ();
   begin_batches (fit);

@@ -61,7 +61,8 @@ forge_prefetch_new (ForgeLoader *loader, guint batch, int threads)
   };
   g_mutex_init (&prefetch->lock);
   g_cond_init (&prefetch->changed);
-  if (prefetch->threads == 1)
+  /* Rows of features are copied faster than a thread is woken. */
+  if (prefetch->threads == 1 || loader->n_variants > 0)
     return prefetch;
   prefetch->pixels = g_malloc (batch * loader->item_bytes);
   prefetch->targets = g_new (float, (gsize) batch * loader->n_targets);

@@ -9,7 +9,8 @@
 typedef struct _ForgePrefetch ForgePrefetch;
 
 /* @loader is borrowed, and its order is the prefetch's from here on. With
- * @threads 1 there is no thread: a batch is made when it is taken. */
+ * @threads 1, or of features, there is no thread: a batch is made when it is
+ * taken. */
 ForgePrefetch *forge_prefetch_new (
     ForgeLoader *loader, guint batch, int threads);
 void forge_prefetch_free (ForgePrefetch *prefetch);

@@ -5,6 +5,7 @@
  * --arch NAME --help those of another. */
 #include "cmd-train-options.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "command.h"
@@ -130,7 +131,8 @@ end_group (Parser *parser, const char *name, const char *heading)
 }
 
 static void
-add_main (Parser *parser, TrainOptions *options, Numbers *n, const char **json)
+add_main (Parser *parser, TrainOptions *options, Numbers *n, const char **json,
+    const char **plots)
 {
   ForgeTrainParams *p = &options->params;
   const GOptionArg file = G_OPTION_ARG_FILENAME, text = G_OPTION_ARG_STRING;
@@ -151,6 +153,10 @@ add_main (Parser *parser, TrainOptions *options, Numbers *n, const char **json)
         "TEXT" },
     { "json", 0, file, json, "write a JSON document too; - is standard output",
         "FILE" },
+    { "plots", 0, file, plots,
+        "draw curves, confusion, reliability and mistakes into this folder; "
+        "without --log, the log is put there too",
+        "DIR" },
     { "best-by", 0, text, &p->best_by,
         "which epoch is the best: loss or accuracy on the validation part",
         "WORD" },
@@ -411,13 +417,13 @@ parse (Parser *parser, int argc, char **argv, TrainOptions *options)
   Numbers numbers;
   numbers_from (&numbers, params);
   gboolean no_flip = FALSE;
-  const char *json = NULL;
+  const char *json = NULL, *plots = NULL;
   GOptionGroup *groups[] = { transfer_group (parser, params, &numbers),
     preprocess_options_group (&options->preprocess),
     optimiser_group (parser, params, &numbers),
     schedule_group (parser, params, &numbers), loss_group (parser, params),
     augmentation_group (parser, params, &numbers), NULL };
-  add_main (parser, options, &numbers, &json);
+  add_main (parser, options, &numbers, &json, &plots);
   add_entry (parser, "no-flip", 0, 0, G_OPTION_ARG_NONE, &no_flip,
       "the same as --flip never", NULL);
   int status = command_parse_with_groups ("train",
@@ -430,12 +436,29 @@ parse (Parser *parser, int argc, char **argv, TrainOptions *options)
       &argv);
   take_words (parser, options);
   options->json = (char *) json;
+  options->plots = (char *) plots;
   if (status < 0)
     status = check_ranges (parser);
   numbers_to (&numbers, params);
   if (no_flip)
     params->flip = "never";
   return status;
+}
+
+/* The curves are drawn from the log, so there must be one. */
+static int
+prepare_plots (TrainOptions *options)
+{
+  if (!options->plots)
+    return -1;
+  if (g_mkdir_with_parents (options->plots, 0777) != 0)
+    return command_error ("--plots %s: %s", options->plots, g_strerror (errno));
+  if (options->params.log)
+    return -1;
+  char *log = g_build_filename (options->plots, "training.jsonl", NULL);
+  g_ptr_array_add (options->strings, log);
+  options->params.log = log;
+  return -1;
 }
 
 int
@@ -467,7 +490,7 @@ train_options_parse (int argc, char **argv, TrainOptions *options)
         "train", "--resume needs the --checkpoint to resume from");
   options->stated = preprocess_options_get (&options->preprocess);
   params->stated = &options->stated;
-  return -1;
+  return prepare_plots (options);
 }
 
 void

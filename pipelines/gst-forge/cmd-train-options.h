@@ -8,7 +8,7 @@
 
 typedef struct {
   ForgeTrainParams params;
-  char *json;
+  char *json, *plots;
   PreprocessOptions preprocess;
   ForgeStatedPreprocess stated;
   GPtrArray *strings; /* that params borrows */

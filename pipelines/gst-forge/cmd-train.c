@@ -8,14 +8,41 @@
 
 #include "cmd-train-options.h"
 #include "command.h"
+#include "evaluation-plots.h"
 #include "evaluation-report.h"
 #include "forge/error.h"
+#include "plot-training.h"
 #include "progress.h"
 
 typedef struct {
   Progress progress;
   FILE *out;
+  GArray *epochs;  /* ForgeTrainProgress, of ends of epochs */
+  char *diagnosis; /* nullable: what was said last */
 } TrainView;
+
+static void
+train_view_clear (TrainView *view)
+{
+  g_clear_pointer (&view->epochs, g_array_unref);
+  g_free (view->diagnosis);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TrainView, train_view_clear)
+
+/* Says what is wrong when it begins to be, not in every epoch. */
+static void
+diagnose (TrainView *view, const ForgeTrainProgress *state)
+{
+  g_array_append_val (view->epochs, *state);
+  char *text = forge_train_diagnose (
+      (const ForgeTrainProgress *) (void *) view->epochs->data,
+      view->epochs->len, state->n_classes);
+  if (text && !view->diagnosis)
+    fprintf (view->out, "note: %s\n", text);
+  g_free (view->diagnosis);
+  view->diagnosis = text;
+}
 
 static void
 print_epoch (TrainView *view, const ForgeTrainProgress *state)
@@ -28,6 +55,7 @@ print_epoch (TrainView *view, const ForgeTrainProgress *state)
       state->epoch, state->epochs, state->loss, state->accuracy,
       state->val_loss, state->val_accuracy, state->images_per_s,
       100 * state->data_wait, eta, state->best ? "  *" : "");
+  diagnose (view, state);
   fflush (view->out);
 }
 
@@ -58,9 +86,10 @@ show_evaluation (uint64_t done, uint64_t total, gpointer user_data)
 }
 
 static void
-report_training (JsonBuilder *builder, FILE *out, const TrainOptions *options,
-    const ForgeTrainResult *result)
+report_training (JsonBuilder *builder, const TrainView *view,
+    const TrainOptions *options, const ForgeTrainResult *result)
 {
+  FILE *out = view->out;
   g_autofree char *time = progress_format_time (result->seconds);
   fprintf (out,
       "\n%s: %u epoch%s in %s (%.0f images/s, %.1f %% of the time waiting "
@@ -88,7 +117,27 @@ report_training (JsonBuilder *builder, FILE *out, const TrainOptions *options,
   output_add_double (builder, "images_per_s", result->images_per_s);
   output_add_double (builder, "data_wait", result->data_wait);
   output_add_bool (builder, "stopped_early", result->stopped_early);
+  if (view->diagnosis)
+    output_add_string (builder, "diagnosis", view->diagnosis);
   json_builder_end_object (builder);
+}
+
+static gboolean
+draw_plots (const TrainView *view, const TrainOptions *options,
+    const ForgeDataset *dataset, const ForgeEvaluation *evaluation,
+    GError **error)
+{
+  const EvaluationPlots plots = {
+    .title = options->params.out, .dataset = dataset, .evaluation = evaluation
+  };
+  g_autofree char *curves =
+      g_build_filename (options->plots, "training.png", NULL);
+  if (!evaluation_plots_write (&plots, options->plots, error) ||
+      !plot_training_write (
+          options->params.log, curves, options->params.out, error))
+    return FALSE;
+  fprintf (view->out, "plots are in %s\n", options->plots);
+  return TRUE;
 }
 
 /* What was written is read back, so the figures are those of the file. */
@@ -110,6 +159,8 @@ evaluate_result (JsonBuilder *builder, TrainView *view,
   if (!evaluation)
     return FALSE;
   evaluation_report_print (view->out, evaluation);
+  if (options->plots && !draw_plots (view, options, dataset, evaluation, error))
+    return FALSE;
   output_add_model (builder, model);
   json_builder_set_member_name (builder, "evaluation");
   json_builder_begin_object (builder);
@@ -132,7 +183,8 @@ static int
 train (const TrainOptions *options)
 {
   g_autoptr (GError) error = NULL;
-  TrainView view = { .out = output_text_stream (options->json) };
+  g_auto (TrainView) view = { .out = output_text_stream (options->json),
+    .epochs = g_array_new (FALSE, FALSE, sizeof (ForgeTrainProgress)) };
   progress_init (&view.progress, view.out);
   progress_catch_interrupts ();
   ForgeTrainResult result = { 0 };
@@ -143,7 +195,7 @@ train (const TrainOptions *options)
     return report_stop (options, error);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
-  report_training (builder, view.out, options, &result);
+  report_training (builder, &view, options, &result);
   if (!evaluate_result (builder, &view, options, &error) ||
       !output_write_json (builder, options->json, &error))
     return command_error ("%s", error->message);
