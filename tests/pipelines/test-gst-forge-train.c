@@ -108,6 +108,13 @@ wrong_usage_exits_with_2 (void)
     { "train --data clean --out x.onnx --dropout 1", "--dropout" },
     { "train --data clean --out x.onnx --arch perceptron", "forge-cnn" },
     { "train --data clean --out x.onnx --resume", "--checkpoint" },
+    { "train --data clean --out x.onnx -aforge-resnet:depth=9", "width1=64" },
+    { "train --data clean --out x.onnx --arch=vgg", "mobilenet-v2" },
+    { "train --data clean --out x.onnx --ema 1", "--ema" },
+    { "train --data clean --out x.onnx --lookahead -1", "--lookahead" },
+    { "train --data clean --out x.onnx --arch forge-cnn --init y.onnx",
+        "--init" },
+    { "train --data clean --out x.onnx --optimizer sgd", "--optimizer" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
     g_auto (CommandResult) result = command_run ("%s", rows[i].line);
@@ -160,6 +167,57 @@ train_writes_a_model_and_evaluates_it (void)
   command_assert_status (&inspect, 0);
   g_assert_nonnull (strstr (inspect.out, "toy, version two words"));
   g_assert_nonnull (strstr (inspect.out, "blue, green, red"));
+}
+
+/* Defaults are those of the architecture, in --help and in the file. */
+static void
+train_takes_its_defaults_from_the_architecture (void)
+{
+  static const struct {
+    const char *line, *text;
+  } rows[] = { { "train --help", "(adam)" }, { "train --help", "0.001)" },
+    { "train --help -a forge-resnet", "(alternating)" },
+    { "train --arch=forge-resnet --help", "(1.5)" },
+    { "train --arch mobilenet-v2 --help", "(0.0005)" },
+    { "train --backbone x.onnx --help", "(adamw)" },
+    { "train --help", "Augmentation of training pictures" },
+    { "train --help", "Transfer" } };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_auto (CommandResult) result = command_run ("%s", rows[i].line);
+    command_assert_status (&result, 0);
+    if (!strstr (result.out, rows[i].text))
+      g_error ("'%s' does not print %s", rows[i].line, rows[i].text);
+  }
+}
+
+/* Another classifier's network with a new layer for our classes, with pictures
+ * of how it went. */
+static void
+train_transfers_and_draws (void)
+{
+  static const char *const plots[] = { "training.png", "confusion-matrix.png",
+    "reliability.png", "training.jsonl" };
+  g_auto (CommandResult) start = command_run (
+      "train --data clean --out start.onnx --epochs 2 --batch 4 --no-flip");
+  command_assert_status (&start, 0);
+  g_auto (CommandResult) result = command_run (
+      "train --data clean --backbone start.onnx --freeze --unfreeze 1"
+      " --epochs 4 --tuning-epochs 2 --out tuned.onnx --plots drawn --json -");
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonObject *training =
+      json_object_get_object_member (command_json_root (parser), "training");
+  g_assert_cmpint (json_object_get_int_member (training, "epochs_run"), ==, 6);
+  g_assert_cmpstr (
+      json_object_get_string_member (training, "backbone"), ==, "start.onnx");
+  for (gsize i = 0; i < G_N_ELEMENTS (plots); i++) {
+    g_autofree char *path = g_build_filename ("drawn", plots[i], NULL);
+    g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
+  }
+  g_auto (CommandResult) absent = command_run (
+      "train --data clean --backbone absent.onnx --freeze --out x.onnx");
+  command_assert_status (&absent, 3);
+  g_assert_nonnull (strstr (absent.err, "absent.onnx"));
 }
 
 static void
@@ -239,6 +297,8 @@ main (int argc, char **argv)
   ADD (wrong_usage_exits_with_2);
   ADD (data_that_cannot_be_used_is_named);
   ADD (train_writes_a_model_and_evaluates_it);
+  ADD (train_takes_its_defaults_from_the_architecture);
+  ADD (train_transfers_and_draws);
   ADD (an_interrupt_stops_training_and_keeps_the_checkpoint);
   ADD (the_embedded_model_is_forge_cnn);
   int status = g_test_run ();
