@@ -143,7 +143,7 @@ add_main (Parser *parser, TrainOptions *options, Numbers *n, const char **json,
         "FILE" },
     { "arch", 'a', text, &p->arch,
         "forge-cnn, forge-resnet or mobilenet-v2, with options: "
-        "forge-resnet:width1=32,residual=1; a wrong one lists them",
+        "forge-resnet:width1=32,residual=1; NAME:help lists them",
         "NAME" },
     { "checkpoint", 0, file, &p->checkpoint, "state to write after every epoch",
         "FILE" },
