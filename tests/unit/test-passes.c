@@ -226,6 +226,34 @@ build_pad (ForgeGraph *graph)
   build_padded_conv (graph, 0, 0);
 }
 
+/* As Keras writes it. */
+static void
+build_pad_of_valid (ForgeGraph *graph)
+{
+  const int64_t pads[] = { 0, 0, 0, 0, 0, 0, 1, 1 };
+  ForgeAttrs *attrs = toy_attrs_ints (NULL, "strides", 2, 2, 2);
+  forge_attrs_set_string (attrs, "auto_pad", "VALID");
+  image_input (graph, FORGE_FLOAT32, 2, 3, 6, 6);
+  toy_ints (graph, "pads", pads, 8);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_onnx_node (graph, "Pad", "x, pads", "p", NULL);
+  toy_onnx_node (graph, "Conv", "p, w", "y", attrs);
+}
+
+/* Its pads depend on its input's size. */
+static void
+build_pad_of_same (ForgeGraph *graph)
+{
+  const int64_t pads[] = { 0, 0, 0, 0, 0, 0, 1, 1 };
+  ForgeAttrs *attrs = toy_attrs_ints (NULL, "strides", 2, 2, 2);
+  forge_attrs_set_string (attrs, "auto_pad", "SAME_UPPER");
+  image_input (graph, FORGE_FLOAT32, 2, 3, 6, 6);
+  toy_ints (graph, "pads", pads, 8);
+  toy_constant (graph, "w", 1, -1, 2, 4, 3, 3, 3);
+  toy_onnx_node (graph, "Pad", "x, pads", "p", NULL);
+  toy_onnx_node (graph, "Conv", "p, w", "y", attrs);
+}
+
 static void
 build_pad_of_channels (ForgeGraph *graph)
 {
@@ -403,6 +431,8 @@ static const Row rows[] = {
   { "matmul, add, div", "fold_affine", build_matmul_add,
       { { "Gemm", 1 }, { "Add", 0 }, { "Div", 0 } }, 1e-5 },
   { "pad", "fuse_pad", build_pad, { { "Pad", 0 }, { "Conv", 1 } }, 0 },
+  { "pad of valid", "fuse_pad", build_pad_of_valid, { { "Pad", 0 } }, 0 },
+  { "pad of same", "fuse_pad", build_pad_of_same, { { "Pad", 1 } }, 0 },
   { "pad of channels", "fuse_pad", build_pad_of_channels, { { "Pad", 1 } }, 0 },
   { "pad of ones", "fuse_pad", build_pad_of_ones, { { "Pad", 1 } }, 0 },
   { "pad of shared", "fuse_pad", build_pad_shared, { { "Pad", 1 } }, 0 },

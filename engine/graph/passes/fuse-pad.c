@@ -48,31 +48,37 @@ pads_with_zeros (const ForgeNode *pad)
   return zero && *zero == 0;
 }
 
+/* Its own pads; FALSE where they depend on the size of what it reads. */
 static gboolean
-states_its_pads (const ForgeNode *conv)
+own_pads (const ForgeNode *conv, int64_t pads[RANK])
 {
   const char *mode = forge_attrs_string (conv->attrs, "auto_pad", "NOTSET");
-  return strcmp (mode, "NOTSET") == 0 &&
-         forge_node_in (conv, 0)->shape.rank == RANK;
+  const int64_t *own;
+  memset (pads, 0, RANK * sizeof *pads);
+  if (forge_node_in (conv, 0)->shape.rank != RANK)
+    return FALSE;
+  if (strcmp (mode, "VALID") == 0)
+    return TRUE;
+  if (forge_attrs_ints (conv->attrs, "pads", &own) == RANK)
+    memcpy (pads, own, RANK * sizeof *pads);
+  return strcmp (mode, "NOTSET") == 0;
 }
 
 static void
 try_fuse (const ForgeGraph *graph, ForgeNode *conv)
 {
   const ForgeNode *pad = forge_node_source (conv, 0, "Pad");
-  int64_t around[2 * RANK], sums[RANK] = { 0 };
-  if (!pad || conv->nhwc || !states_its_pads (conv) ||
+  int64_t around[2 * RANK], sums[RANK];
+  if (!pad || conv->nhwc || !own_pads (conv, sums) ||
       !forge_graph_only_reader (graph, forge_node_in (conv, 0), conv) ||
       !pads_with_zeros (pad) || !read_pads (pad, around))
     return;
-  const int64_t *own;
-  if (forge_attrs_ints (conv->attrs, "pads", &own) == RANK)
-    memcpy (sums, own, sizeof sums);
   for (int i = 0; i < 2; i++) {
     sums[i] += around[2 + i];
     sums[2 + i] += around[RANK + 2 + i];
   }
   forge_attrs_set_ints (conv->attrs, "pads", sums, RANK);
+  forge_attrs_set_string (conv->attrs, "auto_pad", "NOTSET");
   forge_node_set_in (conv, 0, forge_node_in (pad, 0));
 }
 
