@@ -4,6 +4,7 @@
  * metadata. Shapes of inner values are not read: shape inference finds them,
  * and a file that contradicts itself is then told so.
  * Source: docs/IR.md and docs/Versioning.md of the ONNX project. */
+#include "formats/foreign.h"
 #include "formats/onnx.h"
 
 #include <stdlib.h>
@@ -45,16 +46,20 @@ forge_onnx_probe (const uint8_t *bytes, size_t size_bytes)
   };
   if (size_bytes < 2 || !memchr (first_tags, bytes[0], sizeof first_tags))
     return FALSE;
-  return bytes[0] != 0x08 || bytes[1] < 0x80;
+  ForgeForeign foreign;
+  return bytes[0] != 0x08 ||
+         (bytes[1] < 0x80 &&
+             !forge_foreign_identify_message (bytes, size_bytes, &foreign));
 }
 
 gboolean
-forge_onnx_read_opsets (const ForgeSource *source,
-    ForgeOnnx__OperatorSet *const *sets, size_t n_sets, GHashTable *opsets,
-    GError **error)
+forge_onnx_read_opsets (const ForgeOnnxReader *reader,
+    ForgeOnnx__OperatorSet *const *imports, size_t n_imports,
+    GHashTable *opsets, GError **error)
 {
-  for (size_t i = 0; i < n_sets; i++) {
-    const ForgeOnnx__OperatorSet *set = sets[i];
+  const ForgeSource *source = reader->source;
+  for (size_t i = 0; i < n_imports; i++) {
+    const ForgeOnnx__OperatorSet *set = imports[i];
     const char *domain = set->domain ? set->domain : "";
     if (!forge_onnx_check_text (source, "an operator set", domain, error))
       return FALSE;
@@ -86,7 +91,7 @@ read_versions (
   /* Operator sets came with IR version 3. */
   if (model->ir_version < 3)
     g_hash_table_insert (reader->opsets, g_strdup (""), GINT_TO_POINTER (1));
-  if (!forge_onnx_read_opsets (source, model->opset_import,
+  if (!forge_onnx_read_opsets (reader, model->opset_import,
           model->n_opset_import, reader->opsets, error))
     return FALSE;
   reader->graph->opset =
@@ -122,12 +127,20 @@ drop_raw_data (ForgeOnnx__Tensor *proto)
 }
 
 static gboolean
+add_initializer (ForgeOnnxReader *reader, const char *name, ForgeTensor *tensor,
+    GError **error)
+{
+  if (!g_hash_table_add (reader->scope->defined, g_strdup (name)))
+    return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
+        "two initializers are named '%s'", name);
+  forge_graph_add_constant (reader->graph, name, tensor);
+  return TRUE;
+}
+
+static gboolean
 read_initializers (
     ForgeOnnxReader *reader, const ForgeOnnx__Graph *proto, GError **error)
 {
-  if (proto->n_sparse_initializer > 0)
-    return forge_onnx_fail (reader->source, error, FORGE_ERROR_UNSUPPORTED,
-        "sparse initializers are not supported");
   for (size_t i = 0; i < proto->n_initializer; i++) {
     const char *name = proto->initializer[i]->name;
     if (!name || !*name)
@@ -135,18 +148,23 @@ read_initializers (
           "initializer %zu has no name", i);
     g_autoptr (ForgeTensor) tensor =
         forge_onnx_read_tensor (reader, proto->initializer[i], error);
-    if (!tensor)
+    if (!tensor || !add_initializer (reader, name, tensor, error))
       return FALSE;
     drop_raw_data (proto->initializer[i]);
-    if (!g_hash_table_add (reader->defined, g_strdup (name)))
-      return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
-          "two initializers are named '%s'", name);
-    forge_graph_add_constant (reader->graph, name, tensor);
+  }
+  for (size_t i = 0; i < proto->n_sparse_initializer; i++) {
+    const ForgeOnnx__SparseTensor *sparse = proto->sparse_initializer[i];
+    g_autoptr (ForgeTensor) tensor =
+        forge_onnx_read_sparse (reader, sparse, error);
+    if (!tensor ||
+        !add_initializer (reader, sparse->values->name, tensor, error))
+      return FALSE;
   }
   return TRUE;
 }
 
-/* A dimension without a value has a name ("N") or is anonymous: unknown. */
+/* A dimension without a value has a name ("N") or is anonymous: unknown, as
+ * the 0 is that some exporters write for it. */
 static gboolean
 read_input_shape (const ForgeOnnxReader *reader,
     const ForgeOnnx__ValueInfo *info, ForgeShape *shape, GError **error)
@@ -171,7 +189,7 @@ read_input_shape (const ForgeOnnxReader *reader,
   for (int i = 0; i < shape->rank; i++) {
     const ForgeOnnx__Dimension *dim = type->shape->dim[i];
     shape->dims[i] =
-        dim->has_dim_value && dim->dim_value >= 0 ? dim->dim_value : -1;
+        dim->has_dim_value && dim->dim_value > 0 ? dim->dim_value : -1;
   }
   return TRUE;
 }
@@ -193,7 +211,7 @@ read_inputs (
     ForgeValue *known = forge_graph_find (reader->graph, info->name);
     if (known && known->constant)
       continue;
-    if (!g_hash_table_add (reader->defined, g_strdup (info->name)))
+    if (!g_hash_table_add (reader->scope->defined, g_strdup (info->name)))
       return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
           "two inputs are named '%s'", info->name);
     if (!read_input_shape (reader, info, &shape, error))
@@ -217,7 +235,7 @@ read_outputs (
     if (!forge_onnx_check_text (
             reader->source, "an output's name", name, error))
       return FALSE;
-    if (!name || !g_hash_table_contains (reader->defined, name))
+    if (!name || !g_hash_table_contains (reader->scope->defined, name))
       return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
           "nothing gives the graph's output '%s'", name ? name : "");
     if (!g_hash_table_add (seen, name))
@@ -237,7 +255,7 @@ read_model (
   if (!proto)
     return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
         "no ONNX graph in it: damaged, or another kind of protocol-buffer "
-        "file (a TensorFlow SavedModel, say)");
+        "file");
   if (!forge_onnx_check_text (
           reader->source, "the graph's name", proto->name, error))
     return FALSE;
@@ -246,7 +264,10 @@ read_model (
          read_metadata (reader, model, error) &&
          read_initializers (reader, proto, error) &&
          read_inputs (reader, proto, error) &&
-         forge_onnx_read_nodes (reader, model, error) &&
+         forge_onnx_index_functions (reader, error) &&
+         forge_onnx_check_operators (
+             reader, proto->node, proto->n_node, error) &&
+         forge_onnx_read_nodes (reader, proto->node, proto->n_node, error) &&
          read_outputs (reader, proto, error);
 }
 
@@ -258,13 +279,23 @@ forge_onnx_read (const uint8_t *bytes, size_t size_bytes,
       forge_onnx_unpack_model (bytes, size_bytes, source, error);
   if (!model)
     return NULL;
+  g_autoptr (GHashTable) opsets =
+      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) defined =
+      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) functions =
+      g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  ForgeOnnxScope scope = {
+    .opsets = opsets, .defined = defined, .prefix = (char *) ""
+  };
   ForgeOnnxReader reader = { .source = source,
-    .opsets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL),
-    .defined = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL) };
+    .model = model,
+    .size_bytes = size_bytes,
+    .opsets = opsets,
+    .functions = functions,
+    .scope = &scope };
   gboolean ok = read_model (&reader, model, error);
   forge_onnx__model__free_unpacked (model, NULL);
-  g_hash_table_unref (reader.opsets);
-  g_hash_table_unref (reader.defined);
   if (!ok)
     g_clear_pointer (&reader.graph, forge_graph_free);
   return reader.graph;

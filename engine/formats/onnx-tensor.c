@@ -197,6 +197,10 @@ forge_onnx_read_tensor (
         display_name (proto));
     return NULL;
   }
+  /* a body is read once for every call of it */
+  if (reader->scope && reader->scope->depth > 0 &&
+      !forge_onnx_spend (reader, size_bytes, error))
+    return NULL;
   ForgeTensor *tensor;
   if (proto->data_location == FORGE_ONNX_EXTERNAL)
     tensor =

@@ -93,8 +93,8 @@ explain (const uint8_t *bytes, size_t size_bytes, const ForgeSource *source,
     return;
   }
   forge_onnx_fail (source, error, FORGE_ERROR_FORMAT,
-      "damaged ONNX file: its outermost fields are whole, but one of them "
-      "does not hold the message that was expected");
+      "damaged, or no ONNX file: its outermost fields are whole, but one of "
+      "them does not hold the message that was expected");
 }
 
 static ProtobufCMessage *
@@ -132,4 +132,12 @@ forge_onnx_unpack_tensor (const uint8_t *bytes, size_t size_bytes,
 {
   return (ForgeOnnx__Tensor *) unpack (
       &forge_onnx__tensor__descriptor, bytes, size_bytes, source, error);
+}
+
+ForgeOnnx__Graph *
+forge_onnx_unpack_graph (const uint8_t *bytes, size_t size_bytes,
+    const ForgeSource *source, GError **error)
+{
+  return (ForgeOnnx__Graph *) unpack (
+      &forge_onnx__graph__descriptor, bytes, size_bytes, source, error);
 }
