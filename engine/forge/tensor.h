@@ -198,6 +198,20 @@ gboolean forge_shape_equal (const ForgeShape *a, const ForgeShape *b);
 int64_t forge_shape_count (const ForgeShape *shape);
 
 /**
+ * forge_tensor_to_float32:
+ * @tensor: a tensor of float16, bfloat16 or float64
+ * @error: return location
+ *
+ * The same values as float32, rounded to nearest where they do not fit.
+ *
+ * Errors: %FORGE_ERROR_ARGUMENT for another type, %FORGE_ERROR_MEMORY.
+ * Returns: (transfer full) (nullable): a new tensor
+ * Since: 0.1
+ */
+ForgeTensor *forge_tensor_to_float32 (
+    const ForgeTensor *tensor, GError **error);
+
+/**
  * forge_tensor_load_npy:
  * @path: a NumPy .npy file, format version 1 to 3, C order
  * @error: return location

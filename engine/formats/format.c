@@ -43,25 +43,50 @@ refuse (const char *name, const ForgeForeign *foreign, GError **error)
       *foreign->hint ? "; " : "", foreign->hint);
 }
 
+/* A graph that can be computed as it is stays as it is: sorted, with shapes.
+ * One in other floats that we have no operators for, or that no picture could
+ * be fed to, becomes one in float32. */
+static ForgeGraph *
+settle (ForgeGraph *read, GError **error)
+{
+  g_autoptr (ForgeGraph) graph = read;
+  g_autoptr (ForgeGraph) spare =
+      forge_graph_has_other_floats (graph) ? forge_graph_copy (graph) : NULL;
+  g_autoptr (GError) cause = NULL;
+  gboolean ok =
+      forge_graph_sort (graph, &cause) && forge_graph_infer (graph, &cause);
+  gboolean narrow = ok ? forge_graph_is_other_float_network (graph)
+                       : cause->code == FORGE_ERROR_UNSUPPORTED;
+  if (spare && narrow)
+    return forge_graph_widen_floats (spare, error) &&
+                   forge_graph_sort (spare, error) &&
+                   forge_graph_infer (spare, error)
+               ? g_steal_pointer (&spare)
+               : NULL;
+  if (ok)
+    return g_steal_pointer (&graph);
+  g_propagate_error (error, g_steal_pointer (&cause));
+  return NULL;
+}
+
 ForgeGraph *
 forge_format_read_bytes (const void *bytes, size_t size_bytes,
     const ForgeSource *source, GError **error)
 {
   const ForgeFormat *format = find_format (bytes, size_bytes);
   if (!format) {
-    ForgeForeign foreign = forge_foreign_identify (bytes, size_bytes);
+    ForgeForeign foreign =
+        forge_foreign_identify (source->name, bytes, size_bytes);
     refuse (source->name, &foreign, error);
     return NULL;
   }
-  g_autoptr (ForgeGraph) graph =
-      format->read (bytes, size_bytes, source, error);
+  ForgeGraph *read = format->read (bytes, size_bytes, source, error);
+  if (!read)
+    return NULL;
+  ForgeGraph *graph = settle (read, error);
   if (!graph)
-    return NULL;
-  if (!forge_graph_sort (graph, error) || !forge_graph_infer (graph, error)) {
     g_prefix_error (error, "%s: ", source->name);
-    return NULL;
-  }
-  return g_steal_pointer (&graph);
+  return graph;
 }
 
 static ForgeGraph *

@@ -61,6 +61,12 @@ void forge_graph_sweep (ForgeGraph *graph);
 gboolean forge_graph_sort (ForgeGraph *graph, GError **error);
 /* Shape inference over all nodes, in order. */
 gboolean forge_graph_infer (ForgeGraph *graph, GError **error);
+/* Is a value of float16, bfloat16 or float64 among them? */
+gboolean forge_graph_has_other_floats (const ForgeGraph *graph);
+/* Is one an input or output of a network that multiplies by weights? */
+gboolean forge_graph_is_other_float_network (const ForgeGraph *graph);
+/* All of them become float32; shapes are to be inferred again. */
+gboolean forge_graph_widen_floats (ForgeGraph *graph, GError **error);
 /* Sets the leading unknown extent of every input to @batch and infers again.
  * An error names an input with other unknown extents. */
 gboolean forge_graph_bind_batch (

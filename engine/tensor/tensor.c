@@ -57,6 +57,31 @@ forge_tensor_new_borrowed (
 }
 
 ForgeTensor *
+forge_tensor_to_float32 (const ForgeTensor *tensor, GError **error)
+{
+  g_return_val_if_fail (tensor, NULL);
+  const uint16_t *halves = tensor->data;
+  const double *doubles = tensor->data;
+  if (tensor->dtype != FORGE_FLOAT16 && tensor->dtype != FORGE_BFLOAT16 &&
+      tensor->dtype != FORGE_FLOAT64) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "cannot make float32 of %s: expected float16, bfloat16 or float64",
+        forge_dtype_name (tensor->dtype));
+    return NULL;
+  }
+  ForgeTensor *wide = forge_tensor_new (FORGE_FLOAT32, &tensor->shape, error);
+  size_t count = wide ? (size_t) forge_shape_count (&tensor->shape) : 0;
+  for (size_t i = 0; i < count; i++) {
+    float *out = wide->data;
+    out[i] = tensor->dtype == FORGE_FLOAT16 ? forge_half_to_float (halves[i])
+             : tensor->dtype == FORGE_BFLOAT16
+                 ? forge_bfloat16_to_float (halves[i])
+                 : (float) doubles[i];
+  }
+  return wide;
+}
+
+ForgeTensor *
 forge_tensor_copy (const ForgeTensor *src, GError **error)
 {
   ForgeTensor *copy = forge_tensor_new (src->dtype, &src->shape, error);
