@@ -12,7 +12,12 @@ typedef struct {
   const char *hint; /* what to do about it; may be "" */
 } ForgeForeign;
 
-/* Always an answer: at worst "a file of unknown type". */
-ForgeForeign forge_foreign_identify (const uint8_t *bytes, size_t size_bytes);
+/* Always an answer: at worst "a file of unknown type". @name is the file's, for
+ * bytes that tell nothing. */
+ForgeForeign forge_foreign_identify (
+    const char *name, const uint8_t *bytes, size_t size_bytes);
+/* Protocol buffers that begin as ONNX files do, and are none. */
+gboolean forge_foreign_identify_message (
+    const uint8_t *bytes, size_t size_bytes, ForgeForeign *foreign);
 /* NULL when the folder is nothing we can name. */
 const ForgeForeign *forge_foreign_identify_folder (const char *path);
