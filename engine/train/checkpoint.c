@@ -184,10 +184,11 @@ check_settings (const ForgeTrainer *trainer, ForgeReader *reader,
   if (text && strlen (trainer->settings) == length &&
       memcmp (text, trainer->settings, length) == 0)
     return TRUE;
+  g_autofree char *found =
+      text ? g_utf8_make_valid ((const char *) text, length) : g_strdup ("");
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
-      "checkpoint %s is of a run with other settings: expected %s, found %.*s",
-      path, trainer->settings, text ? (int) length : 0,
-      text ? (const char *) text : "");
+      "checkpoint %s is of a run with other settings: expected %s, found %s",
+      path, trainer->settings, found);
   return FALSE;
 }
 

@@ -1,11 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Makes the seed files of the targets onnx, session, npy and modelinfo, all of
-# our own making. Needs Debian's python3-onnx; run by hand when a seed is to be
+# Makes the seed files of the targets onnx, session, tensor, external, npy,
+# modelinfo, checkpoint and dataset, and the words of onnx and session, all of our
+# own making. Needs Debian's python3-onnx; run by hand when a seed is to be
 # added, the result is committed.
+import gzip
 import io
+import json
 import os
+import re
+import struct
 
 import numpy
 import onnx
@@ -32,15 +37,17 @@ def weight(name, *shape, kind=T.FLOAT, raw=True, values=None):
 
 
 def model(name, inputs, outputs, nodes, weights=(), metadata=None, opset=13,
-          functions=()):
+          functions=(), sparse=()):
     graph = h.make_graph(
         nodes, name,
         [h.make_tensor_value_info(n, t, s) for n, t, s in inputs],
         [h.make_tensor_value_info(n, T.FLOAT, None) for n in outputs],
         list(weights))
+    graph.sparse_initializer.extend(sparse)
     opsets = [h.make_opsetid("", opset)]
-    opsets += [h.make_opsetid("own", 1)] if functions else []
-    m = h.make_model(graph, opset_imports=opsets, functions=functions)
+    if functions:
+        opsets += [h.make_opsetid("own", 1), h.make_opsetid("local", 1)]
+    m = h.make_model(graph, functions=functions, opset_imports=opsets)
     m.ir_version = 8
     if metadata:
         h.set_model_props(m, metadata)
@@ -116,6 +123,124 @@ model("functions", [("x", T.FLOAT, ["N", 18, 4])], ["y"], [
             n("Inner", ["x"], ["t"], domain="own", slope=0.25),
             n("Col2Im", ["t", "image", "block"], ["y"])], opsets)])
 
+
+def branch(type, result):
+    value = h.make_tensor_value_info(result, T.FLOAT, None)
+    return h.make_graph([n(type, ["c"], [result])], result, [], [value])
+
+
+slope = onnx.AttributeProto(name="alpha", ref_attr_name="slope",
+                            type=onnx.AttributeProto.FLOAT)
+leaky = n("LeakyRelu", ["a"], ["b"])
+leaky.attribute.append(slope)
+leaky = h.make_function("local", "leaky", ["a"], ["b"], [leaky],
+                        [h.make_opsetid("", 13)])
+leaky.attribute.append("slope")
+block = h.make_function("local", "block", ["a"], ["o"], [
+    n("leaky", ["a"], ["b"], domain="local", slope=0.25),
+    n("Mul", ["b", "a"], ["o"], name="product"),
+], [h.make_opsetid("", 13), h.make_opsetid("local", 1)])
+model("bodies", [("x", T.FLOAT, ["N", 2, 4, 4])], ["y"], [
+    n("block", ["x"], ["c"], domain="local", name="first"),
+    n("Shape", ["c"], ["s"]),
+    n("Gather", ["s", "one"], ["k"]),
+    n("Equal", ["k", "two"], ["is"]),
+    n("If", ["is"], ["r"], then_branch=branch("Relu", "t"),
+      else_branch=branch("Neg", "e")),
+    n("GlobalMaxPool", ["r"], ["p"]),
+    n("Add", ["p", "sparse"], ["y"]),
+], [weight("one", kind=T.INT64, values=[1]),
+    weight("two", kind=T.INT64, values=[2])], functions=[leaky, block],
+    sparse=[h.make_sparse_tensor(weight("sparse", 1, values=[3]),
+                                 weight("i", 1, kind=T.INT64, values=[1]),
+                                 [1, 2, 1, 1])])
+model("half", [("x", T.FLOAT16, [1, 2, 4, 4])], ["y"], [
+    n("Conv", ["x", "w"], ["c"]),
+    n("Cast", ["c"], ["d"], to=T.DOUBLE),
+    n("Cast", ["d"], ["h"], to=T.FLOAT16),
+    n("Sqrt", ["h"], ["y"]),
+], [weight("w", 2, 2, 1, 1, kind=T.FLOAT16)])
+model("integers", [("x", T.FLOAT, [1, 2, 4, 4])], ["y"], [
+    n("QuantizeLinear", ["x", "sx", "zx"], ["q"]),
+    n("QLinearConv", ["q", "sx", "zx", "w", "sw", "zw", "sx", "zx", "b"],
+      ["c"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    n("DequantizeLinear", ["c", "sx", "zx"], ["m"]),
+    n("MaxPool", ["m"], ["d"], kernel_shape=[2, 2], strides=[2, 2]),
+    n("DynamicQuantizeLinear", ["d"], ["u", "us", "uz"]),
+    n("ConvInteger", ["u", "wu", "uz"], ["i"]),
+    n("Cast", ["i"], ["f"], to=T.FLOAT),
+    n("Mul", ["f", "us"], ["y"]),
+], [weight("sx", values=[0.5]), weight("zx", kind=T.UINT8, values=[128]),
+    weight("w", 2, 2, 3, 3, kind=T.INT8, values=range(-18, 18)),
+    weight("sw", 2, values=[0.25, 0.5]),
+    weight("zw", 2, kind=T.INT8, values=[0, 0]),
+    weight("b", 2, kind=T.INT32, values=[5, -5]),
+    weight("wu", 1, 2, 1, 1, kind=T.UINT8, values=[3, 250])])
+model("attention", [("x", T.FLOAT, ["N", 3, 4])], ["y"], [
+    n("LayerNormalization", ["x", "g", "g"], ["l"], axis=-1),
+    n("MatMul", ["l", "w"], ["q"]),
+    n("Transpose", ["q"], ["k"], perm=[0, 2, 1]),
+    n("MatMul", ["q", "k"], ["a"]),
+    n("Softmax", ["a"], ["p"], axis=-1),
+    n("Einsum", ["p", "q"], ["o"], equation="bij,bjk->bik"),
+    n("Slice", ["o", "zero", "one", "one"], ["s"]),
+    n("Shape", ["s"], ["sh"]),
+    n("Expand", ["g", "sh"], ["e"]),
+    n("Where", ["cond", "s", "e"], ["h"]),
+    n("Gelu", ["h"], ["y"], approximate="tanh"),
+], [weight("g", 4), weight("w", 4, 4), weight("zero", 1, kind=T.INT64,
+                                              values=[0]),
+    weight("one", 1, kind=T.INT64, values=[1]),
+    weight("cond", 4, kind=T.BOOL, values=[1, 0, 1, 0])], opset=20)
+model("shapes", [("x", T.FLOAT, [1, 4, 4, 4])], ["y", "top", "z"], [
+    n("Resize", ["x", "", "scales"], ["r"], mode="linear"),
+    n("DepthToSpace", ["r"], ["d"], blocksize=2),
+    n("SpaceToDepth", ["d"], ["b"], blocksize=2),
+    n("Split", ["b", "parts"], ["l", "h"], axis=1),
+    n("ConvTranspose", ["l", "w"], ["c"], strides=[2, 2]),
+    n("InstanceNormalization", ["c", "v", "v"], ["i"]),
+    n("LRN", ["i"], ["n"], size=3),
+    n("PRelu", ["n", "p"], ["y"]),
+    n("GatherElements", ["h", "at"], ["ge"], axis=3),
+    n("TopK", ["ge", "k"], ["top", "where"]),
+    n("ReduceMax", ["h"], ["rm"], axes=[1], keepdims=0),
+    n("CumSum", ["rm", "axis"], ["cs"]),
+    n("Tile", ["cs", "times"], ["z"]),
+], [weight("scales", 4, values=[1, 1, 2, 2]),
+    weight("parts", 2, kind=T.INT64, values=[1, 3]), weight("w", 1, 2, 2, 2),
+    weight("v", 2), weight("p", 2, 1, 1),
+    weight("at", 1, 3, 8, 2, kind=T.INT64, values=[i % 8 for i in range(48)]),
+    weight("k", 1, kind=T.INT64, values=[1]),
+    weight("axis", kind=T.INT64, values=[1]),
+    weight("times", 3, kind=T.INT64, values=[1, 2, 1])])
+
+for name, kind, raw in [("float-raw", T.FLOAT, True),
+                        ("float-data", T.FLOAT, False),
+                        ("int64-data", T.INT64, False),
+                        ("double-data", T.DOUBLE, False),
+                        ("uint8-data", T.UINT8, False),
+                        ("half-raw", T.FLOAT16, True),
+                        ("bool-raw", T.BOOL, True)]:
+    put("tensor", name + ".pb",
+        weight(name, 2, 3, kind=kind, raw=raw,
+               values=range(6)).SerializeToString())
+for name, place in [("plain", b"w\n4\n4"), ("dot", b"./w\n60\n4"),
+                    ("out", b"../w\n0\n4"), ("link", b"l\n0\n4"),
+                    ("inner-link", b"k\n0\n4"), ("end", b"w\n60")]:
+    put("external", name, place)
+
+words = set(re.findall(r"^OP \((\w+)", open(os.path.join(
+    root, "..", "..", "..", "engine", "ops", "ops.def")).read(), re.M))
+words |= {"Constant", "If", "then_branch", "else_branch", "value", "pads",
+          "strides", "dilations", "kernel_shape", "group", "auto_pad",
+          "SAME_UPPER", "axis", "axes", "keepdims", "perm", "to", "mode",
+          "ceil_mode", "alpha", "beta", "transA", "transB", "epsilon",
+          "equation", "location", "offset", "length", "com.microsoft",
+          "forge.preprocess", "forge.labels", "forge.format"}
+for target in ("onnx", "session"):
+    with open(os.path.join(root, "..", target + ".dict"), "w") as file:
+        file.writelines('"%s"\n' % word for word in sorted(words))
+
 for name, array in [("f4", numpy.arange(6, dtype="f4").reshape(2, 3)),
                     ("u1", numpy.arange(9, dtype="u1")),
                     ("big-endian", numpy.arange(3, dtype=">i2")),
@@ -134,3 +259,25 @@ put("modelinfo", "key-file",
     b"k[modelinfo]\nversion=1.0\n[image]\ndir=input\ntype=float32\n"
     b"dims=-1,3,8,8\nranges=0.0,1.0;-1.0,1.0;0,255\ncolour=rgb\n"
     b"resize=stretch\n[image2]\ndir=output\nlabels-file=m.modelinfo\n")
+put("modelinfo", "drift", b'd{"version": 1, "mean_confidence": 0.75}')
+put("modelinfo", "labels-file", b"fcat\r\ndog\n\xc3\xbc\n")
+
+head = b"FORGECKP" + struct.pack("<II", 1, 2) + b"{}"
+head += struct.pack("<QQQddI", 3, 30, 2, 0.5, 0.25, 2)
+slot = struct.pack("<Q12f", 3, *range(12))
+put("checkpoint", "whole", b"c" + head + slot + slot)
+put("checkpoint", "other-settings",
+    b"c" + head.replace(struct.pack("<I", 2) + b"{}",
+                        struct.pack("<I", 7) + b'{"a":1}') + slot + slot)
+put("checkpoint", "no-checksum", b"r" + head + slot + slot)
+
+put("dataset", "binary", b"b" + bytes([3]) + bytes(range(256)) * 12)
+put("dataset", "sheets", b"j" + json.dumps([7]).encode())
+pictures = struct.pack(">IIII", 0x803, 2, 3, 4) + bytes(range(24))
+classes = struct.pack(">II", 0x801, 2) + bytes([9, 0])
+put("dataset", "idx",
+    b"i" + struct.pack("<H", len(pictures)) + pictures + classes)
+pictures, classes = (gzip.compress(part, 9, mtime=0)
+                     for part in (pictures, classes))
+put("dataset", "idx-gzip",
+    b"z" + struct.pack("<H", len(pictures)) + pictures + classes)
