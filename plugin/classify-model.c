@@ -34,6 +34,13 @@ read_labels (const gchar *path, GError **error)
 {
   g_autofree gchar *text = NULL;
   g_autoptr (GError) cause = NULL;
+  /* opening a pipe would wait for someone to write into it */
+  if (g_file_test (path, G_FILE_TEST_EXISTS) &&
+      !g_file_test (path, G_FILE_TEST_IS_REGULAR)) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_IO,
+        "cannot read the labels: '%s' is no regular file", path);
+    return NULL;
+  }
   if (!g_file_get_contents (path, &text, NULL, &cause)) {
     gboolean missing =
         g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOENT);
@@ -89,6 +96,7 @@ state_preprocess (const GstForgeSettings *settings, const ForgeModel *model,
         GST_TYPE_FORGE_INPUT_ORDER, settings->input_order),
     .layout = gst_forge_enum_stated_nick (
         GST_TYPE_FORGE_INPUT_LAYOUT, settings->input_layout),
+    .size = settings->input_size,
     .resize = gst_forge_enum_stated_nick (
         GST_TYPE_FORGE_RESIZE_POLICY, settings->resize_policy),
     .filter = gst_forge_enum_stated_nick (

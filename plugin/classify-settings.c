@@ -73,6 +73,12 @@ install_input (GObjectClass *klass)
           "(enum, no unit; 0 = as the model says). Can be changed in state "
           "NULL only",
           GST_TYPE_FORGE_INPUT_LAYOUT, 0, LOADING));
+  g_object_class_install_property (klass, GST_FORGE_PROP_INPUT_SIZE,
+      g_param_spec_string ("input-size", "Input size",
+          "Size of the network's input in pixels as WIDTHxHEIGHT, where its "
+          "shape leaves that open. NULL = as the model says, or 224x224. Can "
+          "be changed in state NULL only",
+          NULL, LOADING));
   g_object_class_install_property (klass, GST_FORGE_PROP_RESIZE_POLICY,
       g_param_spec_enum ("resize-policy", "Resize policy",
           "Which part of the frame the network sees (enum, no unit; 0 = as "
@@ -200,6 +206,7 @@ gst_forge_settings_clear (GstForgeSettings *settings)
   g_clear_pointer (&settings->labels, g_free);
   g_clear_pointer (&settings->input_scale, g_free);
   g_clear_pointer (&settings->input_mean, g_free);
+  g_clear_pointer (&settings->input_size, g_free);
   g_clear_pointer (&settings->input_std, g_free);
 }
 
@@ -213,6 +220,7 @@ gst_forge_settings_copy (
   copy->labels = g_strdup (settings->labels);
   copy->input_scale = g_strdup (settings->input_scale);
   copy->input_mean = g_strdup (settings->input_mean);
+  copy->input_size = g_strdup (settings->input_size);
   copy->input_std = g_strdup (settings->input_std);
 }
 
@@ -250,6 +258,9 @@ set_input (GstForgeSettings *settings, guint prop_id, const GValue *value)
   case GST_FORGE_PROP_INPUT_LAYOUT:
     settings->input_layout = g_value_get_enum (value);
     break;
+  case GST_FORGE_PROP_INPUT_SIZE:
+    set_string (&settings->input_size, value);
+    break;
   case GST_FORGE_PROP_RESIZE_POLICY:
     settings->resize_policy = g_value_get_enum (value);
     break;
@@ -280,6 +291,9 @@ get_input (const GstForgeSettings *settings, guint prop_id, GValue *value)
     break;
   case GST_FORGE_PROP_INPUT_LAYOUT:
     g_value_set_enum (value, settings->input_layout);
+    break;
+  case GST_FORGE_PROP_INPUT_SIZE:
+    g_value_set_string (value, settings->input_size);
     break;
   case GST_FORGE_PROP_RESIZE_POLICY:
     g_value_set_enum (value, settings->resize_policy);

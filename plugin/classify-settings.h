@@ -32,6 +32,7 @@ typedef struct {
   gchar *input_std;
   GstForgeInputOrder input_order;
   GstForgeInputLayout input_layout;
+  gchar *input_size;
   GstForgeResizePolicy resize_policy;
   GstForgeResizeFilter resize_filter;
   /* read when the stream starts */
@@ -51,6 +52,7 @@ enum {
   GST_FORGE_PROP_INPUT_STD,
   GST_FORGE_PROP_INPUT_ORDER,
   GST_FORGE_PROP_INPUT_LAYOUT,
+  GST_FORGE_PROP_INPUT_SIZE,
   GST_FORGE_PROP_RESIZE_POLICY,
   GST_FORGE_PROP_RESIZE_FILTER,
   GST_FORGE_PROP_TOP_K,

@@ -17,6 +17,7 @@ G_BEGIN_DECLS
  *   the values as a whole; the others are then 1/255, 0 and 1
  * @order: "rgb" or "bgr"
  * @layout: "nchw" or "nhwc"
+ * @size: "WIDTHxHEIGHT" in pixels, where the input leaves its size open
  * @resize: "stretch", "centre-crop" or "letterbox"
  * @filter: "bilinear", "antialias" or "nearest"
  *
@@ -26,7 +27,7 @@ G_BEGIN_DECLS
  */
 typedef struct {
   const char *scale, *mean, *std;
-  const char *order, *layout;
+  const char *order, *layout, *size;
   const char *resize, *filter;
 } ForgeStatedPreprocess;
 
@@ -42,7 +43,7 @@ typedef struct {
  * Errors: %FORGE_ERROR_ARGUMENT for a word or number that is not one, a
  * number over 1e9, a std of 0, values for a network that takes bytes, colours
  * for a grey one, anything for one that takes no pictures;
- * %FORGE_ERROR_SHAPE for a layout that the input's shape contradicts.
+ * %FORGE_ERROR_SHAPE for a layout or a size that the input's shape contradicts.
  * Thread safety: any thread.
  * Returns: %TRUE on success; on failure nothing is written
  * Since: 0.1

@@ -14,6 +14,9 @@ typedef struct _ForgeSession ForgeSession;
  * ForgeSessionParams:
  * @threads: threads for one run; 0 = all the process may use
  * @batch: extent bound to an unknown leading dimension, >= 1
+ * @shapes: (nullable) (array): one shape for each input; where an input leaves
+ *   an extent open, what it is. %NULL = the size of pictures that the model's
+ *   preprocessing has
  * @profile: time every node (see forge_session_get_profile())
  * @features: keep what the last layer with weights reads (see
  *   forge_session_get_features()); costs nothing when not asked for
@@ -25,6 +28,7 @@ typedef struct {
   int batch;
   gboolean profile;
   gboolean features;
+  const ForgeShape *shapes;
 } ForgeSessionParams;
 
 #define FORGE_SESSION_PARAMS_DEFAULT \

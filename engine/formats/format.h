@@ -49,7 +49,8 @@ typedef struct {
   double temperature;  /* logits are divided by it; 1 = as they are */
   GHashTable *beside;  /* forge.* keys of the .modelinfo, or NULL */
   guint n_classes;
-  guint assumed; /* bits of ForgeInfoKnown (model-info.h) */
+  guint input, output; /* indices: where pictures go in and scores come out */
+  guint assumed;       /* bits of ForgeInfoKnown (model-info.h) */
   char
       *assumptions; /* the same in words; NULL when nothing had to be assumed */
 } ForgeModelInfo;

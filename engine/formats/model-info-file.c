@@ -72,13 +72,19 @@ find_section (GKeyFile *keys, const char *tensor_name, const char *direction)
 }
 
 static gboolean
-check_tensor (const ForgeInfoReader *reader, GKeyFile *keys,
-    const char *section, const ForgeValue *value, GError **error)
+check_tensor (ForgeInfoReader *reader, GKeyFile *keys, const char *section,
+    const ForgeValue *value, GError **error)
 {
   g_autofree char *type = g_key_file_get_string (keys, section, "type", NULL);
   g_autofree char *order =
       g_key_file_get_string (keys, section, "dims-order", NULL);
-  if (type && strcmp (type, forge_dtype_name (value->dtype)) != 0)
+  /* a network of other floats has become one of float32 (graph/widen.c) */
+  gboolean fits_type =
+      !type || strcmp (type, forge_dtype_name (value->dtype)) == 0 ||
+      (value->dtype == FORGE_FLOAT32 &&
+          (strcmp (type, "float16") == 0 || strcmp (type, "bfloat16") == 0 ||
+              strcmp (type, "float64") == 0));
+  if (!fits_type)
     return forge_info_fail (reader, error, FORGE_ERROR_SHAPE,
         "[%s] type is %s, the model has %s", section, type,
         forge_dtype_name (value->dtype));
@@ -95,8 +101,13 @@ check_tensor (const ForgeInfoReader *reader, GKeyFile *keys,
     fits = dims[i] < 0 || value->shape.dims[i] < 0 ||
            dims[i] == value->shape.dims[i];
   g_autofree char *text = forge_shape_to_string (&value->shape);
-  return fits || forge_info_fail (reader, error, FORGE_ERROR_SHAPE,
-                     "[%s] dims do not fit the model's %s", section, text);
+  if (!fits)
+    return forge_info_fail (reader, error, FORGE_ERROR_SHAPE,
+        "[%s] dims do not fit the model's %s", section, text);
+  /* a size that the model leaves open is said here */
+  int y = reader->info->preprocess.nchw ? 2 : 1;
+  return n_dims != 4 || dims[y] < 1 || dims[y + 1] < 1 ||
+         forge_info_set_size (reader, dims[y + 1], dims[y], error);
 }
 
 static gboolean
@@ -148,7 +159,7 @@ read_ranges (ForgeInfoReader *reader, GKeyFile *keys, const char *section,
 static gboolean
 read_input (ForgeInfoReader *reader, GKeyFile *keys, GError **error)
 {
-  const ForgeValue *input = reader->graph->inputs->pdata[0];
+  const ForgeValue *input = reader->graph->inputs->pdata[reader->info->input];
   g_autofree char *section = find_section (keys, input->name, "input");
   if (!section)
     return TRUE;
@@ -193,7 +204,8 @@ read_labels_file (ForgeInfoReader *reader, const char *name, GError **error)
 static gboolean
 read_output (ForgeInfoReader *reader, GKeyFile *keys, GError **error)
 {
-  const ForgeValue *output = reader->graph->outputs->pdata[0];
+  const ForgeValue *output =
+      reader->graph->outputs->pdata[reader->info->output];
   g_autofree char *section = find_section (keys, output->name, "output");
   g_autofree char *labels =
       section ? g_key_file_get_string (keys, section, "labels-file", NULL)

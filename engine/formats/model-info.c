@@ -112,16 +112,18 @@ can_be_channels (int64_t extent)
   return extent == 1 || extent == 3;
 }
 
-/* A picture is one 4-dimensional input of 1 or 3 channels. Where first and
- * last extent both fit, ONNX's own order wins. */
+/* A picture is the only 4-dimensional input that is used, of 1 or 3 channels.
+ * Where first and last extent both fit, ONNX's own order wins. */
 static void
 read_input (ForgeInfoReader *reader)
 {
   ForgePreprocess *preprocess = &reader->info->preprocess;
   const ForgeValue *input =
-      reader->graph->inputs->len == 1 ? reader->graph->inputs->pdata[0] : NULL;
+      reader->graph->inputs->len > 0
+          ? reader->graph->inputs->pdata[reader->info->input]
+          : NULL;
   *preprocess = (ForgePreprocess) { 0 };
-  if (!input || input->shape.rank != 4 ||
+  if (!input || reader->several_inputs || input->shape.rank != 4 ||
       (input->dtype != FORGE_UINT8 && input->dtype != FORGE_FLOAT32))
     return;
   const int64_t *dims = input->shape.dims;
@@ -139,18 +141,20 @@ read_input (ForgeInfoReader *reader)
     reader->known |= FORGE_INFO_LAYOUT;
   int64_t height = dims[nhwc ? 1 : 2], width = dims[nhwc ? 2 : 3];
   preprocess->width = preprocess->height = DEFAULT_SIZE;
-  if (width > 0 && height > 0 && width <= MAX_SIZE && height <= MAX_SIZE) {
+  gboolean has_width = width > 0 && width <= MAX_SIZE;
+  gboolean has_height = height > 0 && height <= MAX_SIZE;
+  if (has_width)
     preprocess->width = (int) width;
+  if (has_height)
     preprocess->height = (int) height;
+  if (has_width && has_height)
     reader->known |= FORGE_INFO_SIZE;
-  }
 }
 
 /* Scores per picture: all extents but the batch. 0 where one is unknown. */
 static guint
-count_classes (const ForgeGraph *graph)
+count_classes (const ForgeValue *output)
 {
-  const ForgeValue *output = graph->outputs->pdata[0];
   ForgeShape rest = { 0 };
   for (int i = output->shape.rank > 1; i < output->shape.rank; i++)
     rest.dims[rest.rank++] = output->shape.dims[i];
@@ -161,13 +165,12 @@ count_classes (const ForgeGraph *graph)
 }
 
 /* Walks back over nodes that only rename or reshape. */
-static gboolean
-ends_in_probabilities (const ForgeGraph *graph, gboolean *is_sigmoid)
+gboolean
+forge_info_is_probabilities (const ForgeValue *value, gboolean *is_sigmoid)
 {
   static const char *const looked_through[] = { "Identity", "Reshape",
     "Flatten", "Squeeze", "Unsqueeze", "DequantizeLinear", "TfliteTable",
     NULL };
-  const ForgeValue *value = graph->outputs->pdata[0];
   while (value && value->producer) {
     const ForgeNode *node = value->producer;
     const char *function = forge_attrs_string (node->attrs, "function", "");
@@ -209,6 +212,8 @@ forge_info_describe_assumptions (
   if (assumed & FORGE_INFO_FILTER)
     g_string_append_printf (text, "resize filter %s, ",
         forge_resize_filter_name (preprocess->filter));
+  if (assumed & FORGE_INFO_OUTPUT)
+    g_string_append (text, "scores in the first of several outputs, ");
   g_string_truncate (text, text->len > 2 ? text->len - 2 : 0);
   return g_string_free (text, text->len == 0);
 }
@@ -216,13 +221,14 @@ forge_info_describe_assumptions (
 /* The real numbers that the first node, a quantisation per tensor, can tell
  * apart. FALSE when the input goes elsewhere. */
 static gboolean
-quantised_range (const ForgeGraph *graph, double *low, double *high)
+quantised_range (
+    const ForgeGraph *graph, const ForgeValue *input, double *low, double *high)
 {
   const ForgeNode *first = NULL;
   for (guint i = 0; i < graph->nodes->len; i++) {
     const ForgeNode *node = graph->nodes->pdata[i];
     for (guint k = 0; k < node->inputs->len; k++)
-      if (node->inputs->pdata[k] == graph->inputs->pdata[0]) {
+      if (node->inputs->pdata[k] == input) {
         if (first)
           return FALSE;
         first = node;
@@ -263,7 +269,8 @@ read_quantised_input (ForgeInfoReader *reader)
   double low, high;
   if ((reader->known & FORGE_INFO_VALUES) ||
       preprocess->dtype != FORGE_FLOAT32 ||
-      !quantised_range (reader->graph, &low, &high))
+      !quantised_range (reader->graph,
+          reader->graph->inputs->pdata[reader->info->input], &low, &high))
     return;
   for (gsize i = 0; i < G_N_ELEMENTS (ranges); i++) {
     double width = ranges[i][1] - ranges[i][0];
@@ -319,7 +326,7 @@ apply_defaults (ForgeInfoReader *reader)
   if (!reader->takes_pictures)
     return;
   read_quantised_input (reader);
-  info->assumed = FORGE_INFO_ALL & ~reader->known;
+  info->assumed |= FORGE_INFO_ALL & ~reader->known;
   if (preprocess->dtype != FORGE_FLOAT32)
     info->assumed &= ~(guint) FORGE_INFO_VALUES;
   if (preprocess->channels != 3)
@@ -359,9 +366,12 @@ forge_model_info_read (
   info->name = name && *name ? g_strdup (name) : base_name (path);
   info->version = g_strdup (version ? version : "");
   info->labels = g_new0 (char *, 1);
-  info->n_classes = count_classes (graph);
   info->temperature = 1;
-  info->has_probabilities = ends_in_probabilities (graph, &info->is_sigmoid);
+  forge_info_choose_ports (&reader);
+  const ForgeValue *output = graph->outputs->pdata[info->output];
+  info->n_classes = count_classes (output);
+  info->has_probabilities =
+      forge_info_is_probabilities (output, &info->is_sigmoid);
   read_input (&reader);
   if (!forge_info_read_metadata (&reader, error) ||
       !forge_info_read_file (&reader, error) ||

@@ -17,6 +17,7 @@ typedef enum {
   FORGE_INFO_RESIZE = 1 << 4,
   FORGE_INFO_FILTER = 1 << 5,
   FORGE_INFO_ALL = (1 << 6) - 1,
+  FORGE_INFO_OUTPUT = 1 << 6, /* which of several has the scores */
 } ForgeInfoKnown;
 
 typedef struct {
@@ -24,6 +25,7 @@ typedef struct {
   const char *path; /* NULL = built-in */
   const char *name; /* for messages */
   ForgeModelInfo *info;
+  gboolean several_inputs; /* more than one matters: no classifier */
   gboolean takes_pictures;
   guint known; /* ForgeInfoKnown */
 } ForgeInfoReader;
@@ -47,6 +49,13 @@ gboolean forge_info_take_labels (
 /* In words, what of @preprocess was assumed; NULL for nothing. */
 char *forge_info_describe_assumptions (
     const ForgePreprocess *preprocess, guint assumed);
+
+/* Which input is for pictures, and which output has the scores of classes:
+ * one among several that only the structure of the graph tells. */
+void forge_info_choose_ports (ForgeInfoReader *reader);
+/* Does the value come out of a softmax or a sigmoid, and of which? */
+gboolean forge_info_is_probabilities (
+    const ForgeValue *value, gboolean *is_sigmoid);
 
 gboolean forge_info_read_metadata (ForgeInfoReader *reader, GError **error);
 /* forge.calibration, of the metadata or of the .modelinfo. */

@@ -21,6 +21,7 @@ struct _ForgeClassifier {
   ForgeSession *session;
   ForgeImager *imager;
   guint batch, n_classes;
+  guint capacity; /* pictures of one run: @batch, or more in a fixed input */
   guint n_scores; /* of a picture: n_classes, or 1 for two classes */
   char **labels;  /* [n_classes] */
   uint8_t *input;
@@ -53,26 +54,55 @@ is_no_classifier (
   return FALSE;
 }
 
-/* One input that holds @batch pictures as @want describes them. */
+/* The names of the inputs that there are, for a message. */
+static char *
+list_inputs (const ForgeModel *model)
+{
+  GString *text = g_string_new (NULL);
+  for (guint i = 0; i < forge_model_get_n_inputs (model); i++)
+    g_string_append_printf (
+        text, "%s'%s'", i ? ", " : "", forge_model_get_input (model, i).name);
+  return g_string_free (text, FALSE);
+}
+
+/* The input takes no pictures at all. */
+static gboolean
+refuse_input (const ForgeModel *model, const ForgeTensor *input, GError **error)
+{
+  g_autofree char *names = list_inputs (model);
+  g_autofree char *shape = forge_shape_to_string (&input->shape);
+  guint n_inputs = forge_model_get_n_inputs (model);
+  if (n_inputs > 1)
+    return is_no_classifier (
+        model, error, "expected one input, found %u: %s", n_inputs, names);
+  return is_no_classifier (model, error,
+      "its input %s is %s %s, expected pictures: uint8 or float32, 4 extents, "
+      "1 or 3 channels",
+      names, forge_dtype_name (input->dtype), shape);
+}
+
+/* An input that holds @batch pictures as @want describes them, or more where
+ * the file fixes how many. */
 static gboolean
 attach_input (ForgeClassifier *classifier, ForgeModel *model,
     const ForgePreprocess *want, GError **error)
 {
-  guint n_inputs = forge_model_get_n_inputs (model);
-  if (n_inputs != 1)
-    return is_no_classifier (
-        model, error, "expected 1 input, found %u", n_inputs);
-  ForgeTensor *input = forge_session_get_input (classifier->session, 0);
+  ForgeTensor *input = forge_session_get_input (
+      classifier->session, forge_model_get_picture_input (model));
+  if (want->channels < 1)
+    return refuse_input (model, input, error);
   g_autofree char *shape = forge_shape_to_string (&input->shape);
   int64_t pixels = (int64_t) want->width * want->height * want->channels;
+  int64_t count = forge_tensor_get_count (input);
   if (pixels < 1 || input->dtype != want->dtype || input->shape.rank < 3 ||
-      forge_tensor_get_count (input) != pixels * classifier->batch)
+      count % pixels != 0 || count / pixels < classifier->batch)
     return is_no_classifier (model, error,
         "its input is %s %s, expected %u pictures of %d x %d x %d %s",
         forge_dtype_name (input->dtype), shape, classifier->batch, want->height,
         want->width, want->channels, forge_dtype_name (want->dtype));
+  classifier->capacity = (guint) (count / pixels);
   classifier->input = input->data;
-  classifier->image_bytes = input->size_bytes / classifier->batch;
+  classifier->image_bytes = input->size_bytes / classifier->capacity;
   classifier->imager = forge_imager_new (want);
   return TRUE;
 }
@@ -81,7 +111,9 @@ attach_input (ForgeClassifier *classifier, ForgeModel *model,
 static gboolean
 attach_output (ForgeClassifier *classifier, ForgeModel *model, GError **error)
 {
-  const ForgeTensor *output = forge_session_get_output (classifier->session, 0);
+  const ForgeTensor *output = forge_session_get_output (
+      classifier->session, forge_model_get_score_output (model));
+  guint capacity = classifier->capacity;
   const ForgeShape *shape = &output->shape;
   g_autofree char *text = forge_shape_to_string (shape);
   int n_long = 0;
@@ -89,14 +121,17 @@ attach_output (ForgeClassifier *classifier, ForgeModel *model, GError **error)
     n_long += shape->dims[i] > 1;
   int64_t count = forge_shape_count (shape);
   if (output->dtype != FORGE_FLOAT32 || shape->rank < 1 || n_long > 1 ||
-      count < 1 || count % classifier->batch != 0 ||
-      (shape->rank > 1 && shape->dims[0] != classifier->batch))
+      count < 1 || count % capacity != 0 ||
+      (shape->rank > 1 && shape->dims[0] != capacity))
     return is_no_classifier (model, error,
         "its output is %s %s, expected one row of float32 scores for each of "
-        "%u pictures",
-        forge_dtype_name (output->dtype), text, classifier->batch);
+        "%u pictures%s",
+        forge_dtype_name (output->dtype), text, capacity,
+        output->dtype == FORGE_INT64
+            ? "; a network that ends in ArgMax has none: export it without"
+            : "");
   classifier->scores = output->data;
-  classifier->n_scores = (guint) (count / classifier->batch);
+  classifier->n_scores = (guint) (count / capacity);
   classifier->n_classes = MAX (classifier->n_scores, 2);
   size_t size_bytes =
       (size_t) classifier->batch * classifier->n_classes * sizeof (float);
@@ -114,15 +149,17 @@ attach_features (ForgeClassifier *classifier, const ForgeModel *model)
 {
   ForgeFeatures found;
   const ForgeTensor *tensor = forge_session_get_features (classifier->session);
-  if (!tensor || !forge_features_find (forge_model_get_graph (model), &found) ||
-      tensor->shape.rank < 2 || tensor->shape.dims[0] != classifier->batch ||
+  if (!tensor ||
+      !forge_features_find (forge_model_get_graph (model),
+          forge_model_get_score_output (model), &found) ||
+      tensor->shape.rank < 2 || tensor->shape.dims[0] != classifier->capacity ||
       (tensor->dtype != FORGE_FLOAT32 && tensor->dtype != FORGE_UINT8 &&
           tensor->dtype != FORGE_INT8))
     return;
   const ForgeTensor *logits = forge_session_get_logits (classifier->session);
   if (logits && logits->dtype == FORGE_FLOAT32 &&
       forge_shape_count (&logits->shape) ==
-          (int64_t) classifier->batch * classifier->n_scores)
+          (int64_t) classifier->capacity * classifier->n_scores)
     classifier->true_logits = logits->data;
   int axis = found.channels_last ? tensor->shape.rank - 1 : 1;
   classifier->features = tensor;
@@ -167,6 +204,25 @@ attach_labels (
   return TRUE;
 }
 
+/* Where the input leaves the size open, it is that of the preprocessing. */
+static ForgeSession *
+open_session (ForgeModel *model, const ForgeClassifierParams *params,
+    const ForgePreprocess *preprocess, GError **error)
+{
+  guint n_inputs = forge_model_get_n_inputs (model);
+  g_autofree ForgeShape *shapes = g_new0 (ForgeShape, n_inputs);
+  for (guint i = 0; i < n_inputs; i++)
+    shapes[i] = forge_model_get_input (model, i).shape;
+  shapes[forge_model_get_picture_input (model)] =
+      forge_model_picture_shape (model, preprocess, params->batch);
+  ForgeSessionParams settings = { .threads = params->threads,
+    .batch = params->batch,
+    .profile = params->profile,
+    .features = params->features,
+    .shapes = shapes };
+  return forge_session_new (model, &settings, error);
+}
+
 ForgeClassifier *
 forge_classifier_new (
     ForgeModel *model, const ForgeClassifierParams *params, GError **error)
@@ -175,11 +231,10 @@ forge_classifier_new (
   const ForgeClassifierParams defaults = FORGE_CLASSIFIER_PARAMS_DEFAULT;
   if (!params)
     params = &defaults;
-  ForgeSessionParams settings = { .threads = params->threads,
-    .batch = params->batch,
-    .profile = params->profile,
-    .features = params->features };
-  ForgeSession *session = forge_session_new (model, &settings, error);
+  const ForgePreprocess *preprocess = params->preprocess
+                                          ? params->preprocess
+                                          : forge_model_get_preprocess (model);
+  ForgeSession *session = open_session (model, params, preprocess, error);
   if (!session)
     return NULL;
   g_autoptr (ForgeClassifier) classifier = g_new0 (ForgeClassifier, 1);
@@ -190,9 +245,6 @@ forge_classifier_new (
   classifier->finite = g_new0 (gboolean, classifier->batch);
   const char *const *labels =
       params->labels ? params->labels : forge_model_get_labels (model);
-  const ForgePreprocess *preprocess = params->preprocess
-                                          ? params->preprocess
-                                          : forge_model_get_preprocess (model);
   if (!attach_input (classifier, model, preprocess, error) ||
       !attach_output (classifier, model, error) ||
       !attach_labels (classifier, labels, error) ||

@@ -30,9 +30,10 @@ data_input (const ForgeNode *node)
 }
 
 gboolean
-forge_features_find (const ForgeGraph *graph, ForgeFeatures *features)
+forge_features_find (
+    const ForgeGraph *graph, guint output, ForgeFeatures *features)
 {
-  ForgeValue *value = graph->outputs->pdata[0], *logits = NULL;
+  ForgeValue *value = graph->outputs->pdata[output], *logits = NULL;
   while (value && value->producer) {
     const ForgeNode *node = value->producer;
     value = data_input (node);
@@ -50,11 +51,11 @@ forge_features_find (const ForgeGraph *graph, ForgeFeatures *features)
 }
 
 ForgeGraph *
-forge_features_expose (const ForgeGraph *graph)
+forge_features_expose (const ForgeGraph *graph, guint output)
 {
   ForgeFeatures features;
   ForgeGraph *copy = forge_graph_copy (graph);
-  if (forge_features_find (copy, &features)) {
+  if (forge_features_find (copy, output, &features)) {
     forge_graph_add_output (copy, features.value);
     if (features.logits)
       forge_graph_add_output (copy, features.logits);

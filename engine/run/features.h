@@ -11,9 +11,10 @@ typedef struct {
   ForgeValue *logits;     /* what the Softmax at the end reads, or NULL */
 } ForgeFeatures;
 
-/* Walks back from the first output. FALSE when no layer with weights is met,
- * or when what it reads is the network's input. */
-gboolean forge_features_find (const ForgeGraph *graph, ForgeFeatures *features);
+/* Walks back from the output that has the scores. FALSE when no layer with
+ * weights is met, or when what it reads is the network's input. */
+gboolean forge_features_find (
+    const ForgeGraph *graph, guint output, ForgeFeatures *features);
 /* A copy of @graph with the features, and the logits where there are any, as
  * outputs behind its own; NULL when it has no features. */
-ForgeGraph *forge_features_expose (const ForgeGraph *graph);
+ForgeGraph *forge_features_expose (const ForgeGraph *graph, guint output);

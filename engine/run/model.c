@@ -17,7 +17,7 @@ struct _ForgeModel {
   ForgeGraph *graph;
   ForgeModelInfo *info;
   GMutex lock;
-  GHashTable *plans; /* batch, -batch with features -> ForgePlan*; locked */
+  GHashTable *plans; /* what is bound -> ForgePlan*; under the lock */
 };
 
 static void
@@ -43,7 +43,7 @@ model_new (
   model->graph = graph;
   g_mutex_init (&model->lock);
   model->plans = g_hash_table_new_full (
-      NULL, NULL, NULL, (GDestroyNotify) forge_plan_unref);
+      g_str_hash, g_str_equal, g_free, (GDestroyNotify) forge_plan_unref);
   if (graph->inputs->len == 0 || graph->outputs->len == 0)
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
         "%s: expected a network with inputs and outputs, found %u and %u", name,
@@ -196,73 +196,113 @@ forge_model_get_graph (const ForgeModel *model)
   return model->graph;
 }
 
-/* Exporters can leave every extent of a picture open. A plan has the size that
- * the preprocessing gives it, the file's or the assumed one. */
-static gboolean
-leaves_size_open (const ForgeModel *model)
+guint
+forge_model_get_picture_input (const ForgeModel *model)
 {
-  const ForgeValue *input = model->graph->inputs->pdata[0];
-  if (model->info->preprocess.channels < 1 || input->shape.rank != 4)
-    return FALSE;
-  for (int i = 1; i < 4; i++)
-    if (input->shape.dims[i] < 0)
-      return TRUE;
-  return FALSE;
+  return model->info->input;
 }
 
-static ForgePlan *
-plan_for_size (
-    const ForgeModel *model, const ForgeGraph *graph, int batch, GError **error)
+guint
+forge_model_get_score_output (const ForgeModel *model)
 {
-  const ForgePreprocess *p = &model->info->preprocess;
-  const int nchw[] = { p->channels, p->height, p->width };
-  const int nhwc[] = { p->height, p->width, p->channels };
-  g_autoptr (ForgeGraph) sized = forge_graph_copy (graph);
-  ForgeValue *input = sized->inputs->pdata[0];
-  for (int i = 0; i < 3; i++)
-    if (input->shape.dims[i + 1] < 0)
-      input->shape.dims[i + 1] = p->nchw ? nchw[i] : nhwc[i];
-  ForgePlan *plan = forge_plan_new (sized, FORGE_PLAN_INFERENCE, batch, error);
-  if (!plan)
-    g_prefix_error (error,
-        "%s leaves the size of pictures open, and %d x %d pixels do not work "
-        "(the size can be stated in a .modelinfo file beside it): ",
-        model->path, p->width, p->height);
-  return plan;
+  return model->info->output;
+}
+
+ForgeShape
+forge_model_picture_shape (
+    const ForgeModel *model, const ForgePreprocess *preprocess, int64_t batch)
+{
+  const ForgeValue *input = model->graph->inputs->pdata[model->info->input];
+  ForgeShape shape = input->shape;
+  if (shape.rank != 4 || preprocess->channels < 1)
+    return shape;
+  gboolean nchw = preprocess->nchw;
+  const int64_t pictures[4] = { batch,
+    nchw ? preprocess->channels : preprocess->height,
+    nchw ? preprocess->height : preprocess->width,
+    nchw ? preprocess->width : preprocess->channels };
+  for (int i = 0; i < 4; i++)
+    if (shape.dims[i] < 0)
+      shape.dims[i] = pictures[i];
+  return shape;
+}
+
+/* Fills in what an input leaves open besides the batch, and adds it to the
+ * key. TRUE when there was something. */
+static gboolean
+bind_extents (const ForgeModel *model, const ForgeShape *shapes,
+    ForgeGraph *graph, GString *key)
+{
+  gboolean any = FALSE;
+  for (guint i = 0; i < graph->inputs->len; i++) {
+    ForgeValue *input = graph->inputs->pdata[i];
+    ForgeShape known = input->shape;
+    if (shapes)
+      known = shapes[i];
+    else if (i == model->info->input)
+      known = forge_model_picture_shape (model, &model->info->preprocess, -1);
+    for (int d = 1; d < input->shape.rank; d++) {
+      if (input->shape.dims[d] >= 0 || known.rank != input->shape.rank ||
+          known.dims[d] < 1)
+        continue;
+      input->shape.dims[d] = known.dims[d];
+      g_string_append_printf (
+          key, " %u.%d=%" G_GINT64_FORMAT, i, d, known.dims[d]);
+      any = TRUE;
+    }
+  }
+  return any;
+}
+
+/* A network need not work with every size, though its file leaves it open. */
+static void
+explain_size (const ForgeModel *model, const ForgeGraph *graph, GError **error)
+{
+  const ForgeValue *input = graph->inputs->pdata[model->info->input];
+  int y = model->info->preprocess.nchw ? 2 : 1;
+  if (model->info->preprocess.channels < 1 || input->shape.rank != 4)
+    return;
+  g_prefix_error (error,
+      "%s leaves the size of pictures open, and %" G_GINT64_FORMAT
+      " x %" G_GINT64_FORMAT " pixels do not work (state another, or have it "
+      "in a .modelinfo file beside it): ",
+      model->path, input->shape.dims[y + 1], input->shape.dims[y]);
 }
 
 /* The lock is held while planning, so that two sessions opened at once do
  * not pack the same weights twice. */
-static ForgePlan *
-find_plan (ForgeModel *model, const ForgeGraph *graph, int key, GError **error)
+ForgePlan *
+forge_model_plan_for (ForgeModel *model, int batch, const ForgeShape *shapes,
+    gboolean features, GError **error)
 {
+  GString *key = g_string_new (NULL);
+  g_autoptr (ForgeGraph) graph =
+      features ? forge_features_expose (model->graph, model->info->output)
+               : NULL;
+  g_string_printf (key, "%d%s", batch, graph ? " features" : "");
+  if (!graph)
+    graph = forge_graph_copy (model->graph);
   g_mutex_lock (&model->lock);
-  ForgePlan *plan = g_hash_table_lookup (model->plans, GINT_TO_POINTER (key));
-  if (!plan) {
-    plan = leaves_size_open (model)
-               ? plan_for_size (model, graph, ABS (key), error)
-               : forge_plan_new (graph, FORGE_PLAN_INFERENCE, ABS (key), error);
-    if (plan)
-      g_hash_table_insert (model->plans, GINT_TO_POINTER (key), plan);
-  }
+  gboolean bound = bind_extents (model, shapes, graph, key);
+  ForgePlan *plan = g_hash_table_lookup (model->plans, key->str);
   if (plan)
     forge_plan_ref (plan);
+  else
+    plan = forge_plan_new (graph, FORGE_PLAN_INFERENCE, batch, error);
+  if (!plan && bound)
+    explain_size (model, graph, error);
+  if (plan && !g_hash_table_contains (model->plans, key->str))
+    g_hash_table_insert (
+        model->plans, g_strdup (key->str), forge_plan_ref (plan));
   g_mutex_unlock (&model->lock);
+  g_string_free (key, TRUE);
   return plan;
 }
 
 ForgePlan *
 forge_model_plan (ForgeModel *model, int batch, GError **error)
 {
-  return find_plan (model, model->graph, batch, error);
-}
-
-ForgePlan *
-forge_model_plan_features (ForgeModel *model, int batch, GError **error)
-{
-  g_autoptr (ForgeGraph) graph = forge_features_expose (model->graph);
-  return graph ? find_plan (model, graph, -batch, error)
-               : forge_model_plan (model, batch, error);
+  return forge_model_plan_for (model, batch, NULL, FALSE, error);
 }
 
 const char *

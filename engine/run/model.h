@@ -20,7 +20,15 @@ guint forge_model_get_assumed (const ForgeModel *model);
 guint forge_stated_fields (const ForgeStatedPreprocess *stated);
 /* The shared plan for @batch, made on first use. (transfer full) */
 ForgePlan *forge_model_plan (ForgeModel *model, int batch, GError **error);
-/* The same with the features (run/features.h) as its last output; the plain
- * plan where the network has none. */
-ForgePlan *forge_model_plan_features (
-    ForgeModel *model, int batch, GError **error);
+/* The same where inputs leave other extents open: @shapes, one for each input,
+ * say them; NULL = the size of the model's pictures. @features: with the
+ * features (run/features.h) as its last output, where the network has some. */
+ForgePlan *forge_model_plan_for (ForgeModel *model, int batch,
+    const ForgeShape *shapes, gboolean features, GError **error);
+/* The input that takes pictures; the only one that matters, or the first. */
+guint forge_model_get_picture_input (const ForgeModel *model);
+/* The output that has the scores. */
+guint forge_model_get_score_output (const ForgeModel *model);
+/* What pictures as @preprocess makes them say about that input's shape. */
+ForgeShape forge_model_picture_shape (
+    const ForgeModel *model, const ForgePreprocess *preprocess, int64_t batch);

@@ -31,9 +31,8 @@ forge_session_new (
         params->batch, params->threads);
     return NULL;
   }
-  g_autoptr (ForgePlan) plan =
-      params->features ? forge_model_plan_features (model, params->batch, error)
-                       : forge_model_plan (model, params->batch, error);
+  g_autoptr (ForgePlan) plan = forge_model_plan_for (
+      model, params->batch, params->shapes, params->features, error);
   if (!plan)
     return NULL;
   ForgeSteps *steps = forge_steps_new (plan, params->threads, error);

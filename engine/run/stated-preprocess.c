@@ -13,6 +13,7 @@
 #include "run/model.h"
 
 #define MAX_VALUE 1e9
+#define MAX_SIDE 32768
 
 static gboolean fail (GError **error, int code, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
@@ -114,7 +115,8 @@ state_layout (const ForgeModel *model, const char *layout,
         "input layout '%s': expected nchw or nhwc", layout);
   if (nchw == preprocess->nchw)
     return TRUE;
-  ForgePort input = forge_model_get_input (model, 0);
+  ForgePort input =
+      forge_model_get_input (model, forge_model_get_picture_input (model));
   const int64_t *dims = input.shape.dims;
   int64_t channels = dims[nchw ? 1 : 3];
   int64_t height = dims[nchw ? 2 : 1], width = dims[nchw ? 3 : 2];
@@ -128,6 +130,33 @@ state_layout (const ForgeModel *model, const char *layout,
     preprocess->height = (int) height;
     preprocess->width = (int) width;
   }
+  return TRUE;
+}
+
+static gboolean
+state_size (const ForgeModel *model, const char *size,
+    ForgePreprocess *preprocess, GError **error)
+{
+  g_auto (GStrv) words = g_strsplit (size, "x", -1);
+  guint64 pixels[2] = { 0 };
+  gboolean is_size = g_strv_length (words) == 2;
+  for (int i = 0; i < 2 && is_size; i++)
+    is_size = g_ascii_string_to_unsigned (
+        words[i], 10, 1, MAX_SIDE, &pixels[i], NULL);
+  if (!is_size)
+    return fail (error, FORGE_ERROR_ARGUMENT,
+        "input size '%s': expected WIDTHxHEIGHT, 1 to %d each", size, MAX_SIDE);
+  ForgePort input =
+      forge_model_get_input (model, forge_model_get_picture_input (model));
+  const int64_t *dims = input.shape.dims + (preprocess->nchw ? 2 : 1);
+  if ((dims[0] > 0 && dims[0] != (int64_t) pixels[1]) ||
+      (dims[1] > 0 && dims[1] != (int64_t) pixels[0])) {
+    g_autofree char *shape = forge_shape_to_string (&input.shape);
+    return fail (error, FORGE_ERROR_SHAPE,
+        "input size '%s': the network's input has the shape %s", size, shape);
+  }
+  preprocess->width = (int) pixels[0];
+  preprocess->height = (int) pixels[1];
   return TRUE;
 }
 
@@ -154,6 +183,7 @@ forge_stated_fields (const ForgeStatedPreprocess *stated)
   return (values ? FORGE_INFO_VALUES : 0) |
          (stated->order ? FORGE_INFO_COLOUR : 0) |
          (stated->layout ? FORGE_INFO_LAYOUT : 0) |
+         (stated->size ? FORGE_INFO_SIZE : 0) |
          (stated->resize ? FORGE_INFO_RESIZE : 0) |
          (stated->filter ? FORGE_INFO_FILTER : 0);
 }
@@ -178,6 +208,7 @@ forge_model_state_preprocess (const ForgeModel *model,
       (stated->order && !state_order (stated->order, &result, error)) ||
       (stated->layout &&
           !state_layout (model, stated->layout, &result, error)) ||
+      (stated->size && !state_size (model, stated->size, &result, error)) ||
       !state_resize (stated, &result, error))
     return FALSE;
   *preprocess = result;

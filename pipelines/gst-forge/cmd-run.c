@@ -84,15 +84,31 @@ is_pb (const char *path)
   return g_str_has_suffix (path, ".pb");
 }
 
+/* A network in half or double precision is computed in float32; arrays made
+ * for it follow. */
+static ForgeTensor *
+load_input (const char *path, gboolean as_float32, GError **error)
+{
+  g_autoptr (ForgeTensor) tensor = is_pb (path)
+                                       ? forge_tensor_load_pb (path, error)
+                                       : forge_tensor_load_npy (path, error);
+  if (!tensor || !as_float32)
+    return g_steal_pointer (&tensor);
+  ForgeDtype dtype = forge_tensor_get_dtype (tensor);
+  if (dtype != FORGE_FLOAT16 && dtype != FORGE_BFLOAT16 &&
+      dtype != FORGE_FLOAT64)
+    return g_steal_pointer (&tensor);
+  return forge_tensor_to_float32 (tensor, error);
+}
+
 static GPtrArray *
 load_inputs (const ForgeModel *model, const char *const *paths, GError **error)
 {
   g_autoptr (GPtrArray) tensors =
       g_ptr_array_new_with_free_func ((GDestroyNotify) forge_tensor_unref);
   for (guint i = 0; i < forge_model_get_n_inputs (model); i++) {
-    ForgeTensor *tensor = is_pb (paths[i])
-                              ? forge_tensor_load_pb (paths[i], error)
-                              : forge_tensor_load_npy (paths[i], error);
+    ForgeTensor *tensor = load_input (paths[i],
+        forge_model_get_input (model, i).dtype == FORGE_FLOAT32, error);
     if (!tensor)
       return NULL;
     g_ptr_array_add (tensors, tensor);
@@ -166,6 +182,10 @@ run_session (ForgeModel *model, const char *const *in_paths,
   ForgeSessionParams params = FORGE_SESSION_PARAMS_DEFAULT;
   params.threads = options->threads;
   params.batch = batch_of (model, tensors);
+  g_autofree ForgeShape *shapes = g_new0 (ForgeShape, tensors->len + 1);
+  for (guint i = 0; i < tensors->len; i++)
+    shapes[i] = *forge_tensor_get_shape (tensors->pdata[i]);
+  params.shapes = shapes;
   g_autoptr (ForgeSession) session = forge_session_new (model, &params, error);
   if (!session)
     return FALSE;

@@ -20,6 +20,8 @@ preprocess_options_group (PreprocessOptions *options)
         "rgb or bgr: the network's channels", "ORDER" },
     { "input-layout", 0, 0, G_OPTION_ARG_STRING, &options->layout,
         "nchw or nhwc, where the input's shape does not say", "LAYOUT" },
+    { "input-size", 0, 0, G_OPTION_ARG_STRING, &options->size,
+        "in pixels, where the input's shape leaves it open", "WIDTHxHEIGHT" },
     { "resize", 0, 0, G_OPTION_ARG_STRING, &options->resize,
         "stretch, centre-crop or letterbox", "POLICY" },
     { "filter", 0, 0, G_OPTION_ARG_STRING, &options->filter,
@@ -42,6 +44,7 @@ preprocess_options_get (const PreprocessOptions *options)
     .std = options->std,
     .order = options->order,
     .layout = options->layout,
+    .size = options->size,
     .resize = options->resize,
     .filter = options->filter,
   };
@@ -51,7 +54,8 @@ void
 preprocess_options_clear (PreprocessOptions *options)
 {
   char **texts[] = { &options->scale, &options->mean, &options->std,
-    &options->order, &options->layout, &options->resize, &options->filter };
+    &options->order, &options->layout, &options->size, &options->resize,
+    &options->filter };
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
 }

@@ -7,7 +7,7 @@
 #include "forge/preprocess.h"
 
 typedef struct {
-  char *scale, *mean, *std, *order, *layout, *resize, *filter;
+  char *scale, *mean, *std, *order, *layout, *size, *resize, *filter;
 } PreprocessOptions;
 
 /* (transfer full): fills @options, which must start as zeros. */

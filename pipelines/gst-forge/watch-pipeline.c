@@ -185,6 +185,7 @@ state_preprocess (GstElement *forge, const PreprocessOptions *options)
     { "input-std", options->std },
     { "input-order", options->order },
     { "input-layout", options->layout },
+    { "input-size", options->size },
     { "resize-policy", options->resize },
     { "resize-filter", options->filter },
   };

@@ -23,6 +23,7 @@ static const struct {
   { "input-order", "GstForgeInputOrder", "model", "", "bgr", "no unit", FALSE },
   { "input-layout", "GstForgeInputLayout", "model", "", "nhwc", "no unit",
       FALSE },
+  { "input-size", "gchararray", "", "", "299x299", "pixels", FALSE },
   { "resize-policy", "GstForgeResizePolicy", "model", "", "centre-crop",
       "no unit", FALSE },
   { "resize-filter", "GstForgeResizeFilter", "model", "", "nearest", "no unit",
@@ -167,7 +168,7 @@ loading_properties_stay_while_ready (void)
 {
   static const char *const names[] = { "model-file", "labels-file", "labels",
     "threads", "input-scale", "input-mean", "input-std", "input-order",
-    "input-layout", "resize-policy", "resize-filter" };
+    "input-layout", "input-size", "resize-policy", "resize-filter" };
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autoptr (Fixture) fixture = fixture_new (fixture_plain_element ());
     g_autofree char *before = serialise (fixture->element, names[i]);
