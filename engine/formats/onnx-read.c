@@ -47,6 +47,9 @@ forge_onnx_probe (const uint8_t *bytes, size_t size_bytes)
   if (size_bytes < 2 || !memchr (first_tags, bytes[0], sizeof first_tags))
     return FALSE;
   ForgeForeign foreign;
+  /* a bzip2 archive begins as an operator set of 90 bytes would */
+  if (size_bytes > 3 && memcmp (bytes, "BZh", 3) == 0)
+    return FALSE;
   return bytes[0] != 0x08 ||
          (bytes[1] < 0x80 &&
              !forge_foreign_identify_message (bytes, size_bytes, &foreign));
