@@ -27,39 +27,6 @@ check_labels (gchar **labels, const gchar *source, GError **error)
   return TRUE;
 }
 
-/* One label a line; a byte order mark, CR and trailing blank lines are
- * forgiven. */
-static gchar **
-read_labels (const gchar *path, GError **error)
-{
-  g_autofree gchar *text = NULL;
-  g_autoptr (GError) cause = NULL;
-  /* opening a pipe would wait for someone to write into it */
-  if (g_file_test (path, G_FILE_TEST_EXISTS) &&
-      !g_file_test (path, G_FILE_TEST_IS_REGULAR)) {
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_IO,
-        "cannot read the labels: '%s' is no regular file", path);
-    return NULL;
-  }
-  if (!g_file_get_contents (path, &text, NULL, &cause)) {
-    gboolean missing =
-        g_error_matches (cause, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-    g_set_error (error, FORGE_ERROR,
-        missing ? FORGE_ERROR_NOT_FOUND : FORGE_ERROR_IO,
-        "cannot read the labels: %s", cause->message);
-    return NULL;
-  }
-  const gchar *start =
-      g_str_has_prefix (text, "\xef\xbb\xbf") ? text + 3 : text;
-  gchar **lines = g_strsplit (start, "\n", -1);
-  guint n_lines = g_strv_length (lines);
-  for (guint i = 0; i < n_lines; i++)
-    g_strstrip (lines[i]);
-  while (n_lines > 0 && !lines[n_lines - 1][0])
-    g_clear_pointer (&lines[--n_lines], g_free);
-  return lines;
-}
-
 /* NULL with no error: the model's own. */
 static gchar **
 find_labels (const GstForgeSettings *settings, gchar **source, GError **error)
@@ -72,7 +39,9 @@ find_labels (const GstForgeSettings *settings, gchar **source, GError **error)
   gchar **labels = NULL;
   if (settings->labels_file) {
     *source = g_strdup_printf ("labels-file '%s'", settings->labels_file);
-    labels = read_labels (settings->labels_file, error);
+    labels = forge_labels_read (settings->labels_file, error);
+    if (!labels)
+      g_prefix_error (error, "cannot read the labels: ");
   } else if (settings->labels) {
     *source = g_strdup ("labels");
     labels = g_strsplit (settings->labels, ",", -1);

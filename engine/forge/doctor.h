@@ -38,6 +38,7 @@ typedef enum {
  * @current: index of the current one
  * @baked_in: the network takes bytes: only the order of the colours is open
  * @assumptions: (nullable): what of the current one is assumed, in words
+ * @values_assumed: the range of the values is among it
  * @p_value: how probable it is that the current one is as good as the best
  *   and came out behind by chance: the sign test (exact binomial, one-sided)
  *   on the pictures that only one of the two gets right; 1 when it is the
@@ -51,7 +52,7 @@ typedef struct {
   ForgeDoctorRow *rows;
   guint n_rows, current;
   uint64_t n_items, n_skipped;
-  gboolean baked_in;
+  gboolean baked_in, values_assumed;
   char *assumptions;
   double p_value, guess_p_value;
   ForgeDoctorVerdict verdict;

@@ -128,6 +128,22 @@ const char *forge_model_get_path (const ForgeModel *model);
 const char *const *forge_model_get_labels (const ForgeModel *model);
 
 /**
+ * forge_labels_read:
+ * @path: a text file, one label a line, in class order
+ * @error: return location
+ *
+ * A byte order mark, carriage returns, space around a label and empty lines at
+ * the end are forgiven.
+ *
+ * Errors: %FORGE_ERROR_NOT_FOUND, %FORGE_ERROR_IO; %FORGE_ERROR_FORMAT over 16
+ * MiB; %FORGE_ERROR_ARGUMENT for no label, an empty one, or other text than
+ * UTF-8.
+ * Returns: (transfer full) (nullable): %NULL-terminated
+ * Since: 0.1
+ */
+char **forge_labels_read (const char *path, GError **error);
+
+/**
  * forge_model_get_n_classes:
  * @model: the model
  *

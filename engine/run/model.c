@@ -208,6 +208,14 @@ forge_model_get_score_output (const ForgeModel *model)
   return model->info->output;
 }
 
+guint
+forge_model_fit_batch (const ForgeModel *model, guint wanted)
+{
+  const ForgeValue *input = model->graph->inputs->pdata[model->info->input];
+  int64_t fixed = input->shape.rank > 0 ? input->shape.dims[0] : -1;
+  return fixed > 0 && fixed < wanted ? (guint) fixed : wanted;
+}
+
 ForgeShape
 forge_model_picture_shape (
     const ForgeModel *model, const ForgePreprocess *preprocess, int64_t batch)

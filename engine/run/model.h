@@ -29,6 +29,8 @@ ForgePlan *forge_model_plan_for (ForgeModel *model, int batch,
 guint forge_model_get_picture_input (const ForgeModel *model);
 /* The output that has the scores. */
 guint forge_model_get_score_output (const ForgeModel *model);
+/* @wanted, or fewer where the file fixes how many pictures one run takes. */
+guint forge_model_fit_batch (const ForgeModel *model, guint wanted);
 /* What pictures as @preprocess makes them say about that input's shape. */
 ForgeShape forge_model_picture_shape (
     const ForgeModel *model, const ForgePreprocess *preprocess, int64_t batch);

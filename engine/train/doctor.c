@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "forge/stats.h"
+#include "formats/model-info.h"
+#include "run/model.h"
 #include "train/score.h"
 
 #define ALPHA 0.01
@@ -143,6 +145,9 @@ make_rows (Examination *exam, GError **error)
   if (!forge_model_state_preprocess (
           exam->model, &exam->stated, &current, &diagnosis->assumptions, error))
     return FALSE;
+  guint assumed = forge_model_get_assumed (exam->model) &
+                  ~forge_stated_fields (&exam->stated);
+  diagnosis->values_assumed = (assumed & FORGE_INFO_VALUES) != 0;
   gboolean grey = current.channels != 3;
   diagnosis->rows = g_new0 (ForgeDoctorRow, MAX_ROWS);
   diagnosis->n_rows = 1;

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "forge/error.h"
 #include "forge/stats.h"
+#include "run/model.h"
 #include "train/score.h"
 
 #define BATCH 16
@@ -25,6 +26,7 @@ typedef struct {
   ForgeOutputs *outputs;    /* nullable */
   GAsyncQueue *classifiers; /* idle ones */
   guint n_items;            /* to run */
+  guint batch;              /* at most BATCH */
   guint first, end;         /* of this round */
   GMutex lock;
   GError *error; /* the first one: of a picture, or of the classifier */
@@ -102,8 +104,8 @@ static void
 evaluate_batch (void *user_data, int task)
 {
   Job *job = user_data;
-  guint first = job->first + (guint) task * BATCH;
-  guint n = MIN (job->end - first, BATCH);
+  guint first = job->first + (guint) task * job->batch;
+  guint n = MIN (job->end - first, job->batch);
   ForgeClassifier *classifier = g_async_queue_pop (job->classifiers);
   gboolean ready[BATCH];
   for (guint slot = 0; slot < n; slot++) {
@@ -154,7 +156,7 @@ make_classifiers (Job *job, ForgeModel *model, int threads, GError **error)
 {
   const char *const *labels = forge_dataset_get_labels (job->dataset);
   ForgeClassifierParams params = { .threads = 1,
-    .batch = BATCH,
+    .batch = (int) job->batch,
     .labels = labels,
     .preprocess = job->params->preprocess,
     .features = job->outputs && job->outputs->with_features };
@@ -181,10 +183,10 @@ run_rounds (Job *job, int threads, ForgeProgressFunc progress,
     gpointer user_data, GError **error)
 {
   guint n_items = job->n_items;
-  guint round_items = (guint) threads * BATCH * ROUND_BATCHES;
+  guint round_items = (guint) threads * job->batch * ROUND_BATCHES;
   for (job->first = 0; job->first < n_items; job->first = job->end) {
     job->end = job->first + MIN (round_items, n_items - job->first);
-    int n_tasks = (int) ((job->end - job->first + BATCH - 1) / BATCH);
+    int n_tasks = (int) ((job->end - job->first + job->batch - 1) / job->batch);
     forge_pool_run (threads, n_tasks, evaluate_batch, job);
     if (progress && !progress (job->end, n_items, user_data)) {
       g_set_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED,
@@ -222,6 +224,7 @@ forge_evaluate_outputs (ForgeModel *model, ForgeDataset *dataset,
     .params = params,
     .outputs = outputs,
     .n_items = n_items,
+    .batch = forge_model_fit_batch (model, BATCH),
     .scores = g_new0 (ForgeScore, (gsize) n_items + 1),
     .classifiers =
         g_async_queue_new_full ((GDestroyNotify) forge_classifier_free) };

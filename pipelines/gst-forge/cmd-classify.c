@@ -14,6 +14,7 @@ typedef struct {
   gboolean probabilities;
   char *json;
   const PreprocessOptions *preprocess;
+  const char *labels; /* file, or NULL */
 } ClassifyOptions;
 
 static void
@@ -111,10 +112,18 @@ classify (char **arguments, const ClassifyOptions *options)
   ForgeClassifierParams params = FORGE_CLASSIFIER_PARAMS_DEFAULT;
   params.threads = options->threads;
   params.preprocess = &preprocess;
+  g_auto (GStrv) labels = NULL;
+  if (options->labels) {
+    labels = forge_labels_read (options->labels, &error);
+    if (!labels)
+      return command_error ("%s", error->message);
+    params.labels = (const char *const *) labels;
+  }
   g_autoptr (ForgeClassifier) classifier =
       forge_classifier_new (model, &params, &error);
   if (!classifier)
-    return command_error ("%s", error->message);
+    return command_error ("%s%s%s", options->labels ? options->labels : "",
+        options->labels ? ": " : "", error->message);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
   output_add_model (builder, model);
@@ -130,10 +139,13 @@ cmd_classify (int argc, char **argv)
   g_auto (PreprocessOptions) preprocess = { 0 };
   ClassifyOptions options = { .top_k = 5, .preprocess = &preprocess };
   g_autofree char *json = NULL;
+  g_autofree char *labels = NULL;
   g_auto (GStrv) rest = NULL;
   const GOptionEntry entries[] = {
     { "top-k", 'k', 0, G_OPTION_ARG_INT, &options.top_k,
         "classes to show, best first (5)", "N" },
+    { "labels", 0, 0, G_OPTION_ARG_FILENAME, &labels,
+        "names of the classes, one a line, where the model has none", "FILE" },
     { "probabilities", 0, 0, G_OPTION_ARG_NONE, &options.probabilities,
         "all of them, in class order, in the JSON document", NULL },
     { "threads", 't', 0, G_OPTION_ARG_INT, &options.threads,
@@ -162,5 +174,6 @@ cmd_classify (int argc, char **argv)
   if (status >= 0)
     return status;
   options.json = json;
+  options.labels = labels;
   return classify (rest, &options);
 }

@@ -55,7 +55,9 @@ describe_origin (
   const ForgeStatedPreprocess stated = preprocess_options_get (options);
   gboolean says =
       stated.scale || stated.mean || stated.std || stated.order != NULL;
-  const char *origin = says ? "as your options say" : "as the file says";
+  const char *origin = says                        ? "as your options say"
+                       : diagnosis->values_assumed ? "the file does not say"
+                                                   : "as the file says";
   if (!diagnosis->assumptions)
     return g_strdup (origin);
   return g_strdup_printf ("%s; assumed: %s", origin, diagnosis->assumptions);
