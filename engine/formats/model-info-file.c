@@ -11,9 +11,10 @@
  * A range (min, max) is what bytes 0 and 255 become. Keys of our own, which
  * GStreamer ignores: resize, filter, colour in the input's section, and
  * labels-file in the output's (a text file in the same folder, one label a
- * line). A [forge] section holds what an ONNX file would have in its metadata
- * under forge.* (calibration, baseline, drift), each key a line of JSON. All
- * are used only where the model has no forge.preprocess of its own.
+ * line). Used only for what the model's own metadata leave open. A [forge]
+ * section holds what an ONNX file would have in its metadata under forge.*
+ * (calibration, baseline, drift), each key a line of JSON; it is used where the
+ * model has no forge.preprocess of its own.
  * Source: GstAnalyticsModelInfo, gst-plugins-bad 1.28. */
 #include <math.h>
 #include <string.h>
@@ -169,10 +170,14 @@ read_input (ForgeInfoReader *reader, GKeyFile *keys, GError **error)
       g_key_file_get_string (keys, section, "resize", NULL);
   g_autofree char *filter =
       g_key_file_get_string (keys, section, "filter", NULL);
+  guint own = reader->known; /* said by the model itself */
   return check_tensor (reader, keys, section, input, error) &&
-         read_ranges (reader, keys, section, error) &&
-         (!colour || forge_info_set_colour (reader, colour, error)) &&
-         forge_info_set_resize (reader, policy, filter, error);
+         ((own & FORGE_INFO_VALUES) ||
+             read_ranges (reader, keys, section, error)) &&
+         (!colour || (own & FORGE_INFO_COLOUR) ||
+             forge_info_set_colour (reader, colour, error)) &&
+         forge_info_set_resize (reader, own & FORGE_INFO_RESIZE ? NULL : policy,
+             own & FORGE_INFO_FILTER ? NULL : filter, error);
 }
 
 /* One label a line; an end of line at the very end is no label. */
@@ -270,9 +275,11 @@ forge_model_info_write_beside (const char *model_path, const char *const *names,
 gboolean
 forge_info_read_file (ForgeInfoReader *reader, GError **error)
 {
-  gboolean wanted =
-      reader->path && reader->takes_pictures &&
-      !g_hash_table_contains (reader->graph->metadata, "forge.preprocess");
+  guint open = forge_info_open (reader);
+  gboolean is_ours =
+      g_hash_table_contains (reader->graph->metadata, "forge.preprocess");
+  gboolean wanted = reader->path && reader->takes_pictures &&
+                    (open || !reader->info->labels[0] || !is_ours);
   g_autofree char *path = wanted ? find_file (reader->path) : NULL;
   if (!path)
     return TRUE;
@@ -293,7 +300,7 @@ forge_info_read_file (ForgeInfoReader *reader, GError **error)
                     : forge_info_fail (&named, error, FORGE_ERROR_FORMAT,
                           "not a key file: %s", cause->message);
   reader->known = named.known;
-  if (ok)
+  if (ok && !is_ours)
     read_own_keys (reader, keys);
   return ok;
 }

@@ -318,6 +318,17 @@ apply_convention (ForgeInfoReader *reader)
     }
 }
 
+guint
+forge_info_open (const ForgeInfoReader *reader)
+{
+  guint open = FORGE_INFO_ALL & ~reader->known;
+  if (reader->info->preprocess.dtype != FORGE_FLOAT32)
+    open &= ~(guint) FORGE_INFO_VALUES;
+  if (reader->info->preprocess.channels != 3)
+    open &= ~(guint) FORGE_INFO_COLOUR;
+  return open;
+}
+
 static void
 apply_defaults (ForgeInfoReader *reader)
 {
@@ -326,11 +337,7 @@ apply_defaults (ForgeInfoReader *reader)
   if (!reader->takes_pictures)
     return;
   read_quantised_input (reader);
-  info->assumed |= FORGE_INFO_ALL & ~reader->known;
-  if (preprocess->dtype != FORGE_FLOAT32)
-    info->assumed &= ~(guint) FORGE_INFO_VALUES;
-  if (preprocess->channels != 3)
-    info->assumed &= ~(guint) FORGE_INFO_COLOUR;
+  info->assumed |= forge_info_open (reader);
   for (int c = 0; c < 3 && (info->assumed & FORGE_INFO_VALUES); c++) {
     preprocess->scale[c] = 1 / 255.0f;
     preprocess->bias[c] = 0;

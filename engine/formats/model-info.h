@@ -39,6 +39,8 @@ gboolean forge_info_set_size (
 /* "rgb", "bgr" or "grey". */
 gboolean forge_info_set_colour (
     ForgeInfoReader *reader, const char *colour, GError **error);
+/* Bits of what nobody has said yet and somebody must. */
+guint forge_info_open (const ForgeInfoReader *reader);
 /* Either may be NULL. */
 gboolean forge_info_set_resize (ForgeInfoReader *reader, const char *policy,
     const char *filter, GError **error);

@@ -259,6 +259,43 @@ the_models_own_metadata_wins (Folder *f, gconstpointer data)
   g_assert_null (info->assumptions);
 }
 
+/* Field by field: what the metadata leave open comes from the file beside. */
+static void
+a_modelinfo_says_what_the_metadata_leave_open (Folder *f, gconstpointer data)
+{
+  g_autoptr (ForgeGraph) graph =
+      picture_graph (FORGE_FLOAT32, DIMS (-1, 3, 20, 30));
+  set (graph, "forge.preprocess",
+      "{\"colour\": \"bgr\", \"filter\": \"nearest\"}");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeModelInfo) info = read_beside (f, graph,
+      HEAD "type=float16\nranges=0,255\ncolour=rgb\nresize=stretch\n"
+           "filter=bilinear\n",
+      &error);
+  g_assert_no_error (error);
+  g_assert_cmpfloat (info->preprocess.scale[0], ==, 1);
+  g_assert_true (info->preprocess.bgr);
+  g_assert_cmpint (info->preprocess.policy, ==, FORGE_RESIZE_STRETCH);
+  g_assert_cmpint (info->preprocess.filter, ==, FORGE_FILTER_NEAREST);
+  g_assert_null (info->assumptions);
+}
+
+static void
+a_modelinfo_says_the_size_that_the_input_leaves_open (
+    Folder *f, gconstpointer data)
+{
+  g_autoptr (ForgeGraph) graph =
+      picture_graph (FORGE_FLOAT32, DIMS (-1, 3, -1, -1));
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeModelInfo) info = read_beside (f, graph,
+      HEAD "dims=-1,3,299,331\nranges=0,1\ncolour=rgb\nresize=stretch\n",
+      &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (info->preprocess.width, ==, 331);
+  g_assert_cmpint (info->preprocess.height, ==, 299);
+  g_assert_null (info->assumptions);
+}
+
 static void
 damaged_modelinfo_files_are_refused (Folder *f, gconstpointer data)
 {
@@ -464,6 +501,10 @@ main (int argc, char **argv)
       a_modelinfo_beside_the_model_is_used, folder_teardown);
   g_test_add ("/model-info/file/loses", Folder, NULL, folder_setup,
       the_models_own_metadata_wins, folder_teardown);
+  g_test_add ("/model-info/modelinfo/open", Folder, NULL, folder_setup,
+      a_modelinfo_says_what_the_metadata_leave_open, folder_teardown);
+  g_test_add ("/model-info/modelinfo/size", Folder, NULL, folder_setup,
+      a_modelinfo_says_the_size_that_the_input_leaves_open, folder_teardown);
   g_test_add ("/model-info/file/damaged", Folder, NULL, folder_setup,
       damaged_modelinfo_files_are_refused, folder_teardown);
   g_test_add_func ("/model-info/a_size_left_open_is_the_assumed_or_the_stated",

@@ -104,6 +104,28 @@ layout_is_stated_where_the_shape_leaves_it_open (void)
 }
 
 static void
+size_is_stated_where_the_shape_leaves_it_open (void)
+{
+  const ForgeStatedPreprocess stated = { .size = "31x17" };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *assumptions = NULL;
+  g_autoptr (ForgeModel) open =
+      open_model (FORGE_FLOAT32, forge_shape (4, -1, 3, -1, -1));
+  g_autoptr (ForgeModel) closed =
+      open_model (FORGE_FLOAT32, forge_shape (4, -1, 3, 8, 8));
+  ForgePreprocess preprocess;
+  g_assert_true (forge_model_state_preprocess (
+      open, &stated, &preprocess, &assumptions, &error));
+  g_assert_cmpint (preprocess.width, ==, 31);
+  g_assert_cmpint (preprocess.height, ==, 17);
+  g_assert_null (strstr (assumptions, "pixels"));
+  g_assert_false (forge_model_state_preprocess (
+      closed, &stated, &preprocess, NULL, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE);
+  g_assert_nonnull (strstr (error->message, "[?, 3, 8, 8]"));
+}
+
+static void
 what_is_stated_is_no_longer_assumed (void)
 {
   static const struct {
@@ -154,6 +176,10 @@ nonsense_is_refused_by_name (void)
     { { .std = "1e-300" }, FALSE, FALSE, "std" },
     { { .order = "gbr" }, FALSE, FALSE, "gbr" },
     { { .layout = "chw" }, FALSE, FALSE, "chw" },
+    { { .size = "8" }, FALSE, FALSE, "WIDTHxHEIGHT" },
+    { { .size = "8x" }, FALSE, FALSE, "'8x'" },
+    { { .size = "0x8" }, FALSE, FALSE, "1 to 32768" },
+    { { .size = "8x8x3" }, FALSE, FALSE, "'8x8x3'" },
     { { .resize = "crop" }, FALSE, FALSE, "crop" },
     { { .filter = "lanczos" }, FALSE, FALSE, "lanczos" },
     { { .scale = "1" }, TRUE, FALSE, "uint8" },
@@ -199,6 +225,7 @@ main (int argc, char **argv)
   ADD (values_are_byte_times_scale_minus_mean_over_std);
   ADD (words_replace_the_models_own);
   ADD (layout_is_stated_where_the_shape_leaves_it_open);
+  ADD (size_is_stated_where_the_shape_leaves_it_open);
   ADD (what_is_stated_is_no_longer_assumed);
   ADD (nonsense_is_refused_by_name);
   ADD (networks_without_pictures_take_no_statement);
