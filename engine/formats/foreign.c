@@ -187,32 +187,18 @@ identify_pickle (const uint8_t *bytes, size_t size_bytes, ForgeForeign *foreign)
   return TRUE;
 }
 
-static uint64_t
-take_varint (ForgeReader *reader)
-{
-  uint64_t value = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    uint8_t byte = forge_reader_u8 (reader);
-    value |= (uint64_t) (byte & 0x7f) << shift;
-    if (!(byte & 0x80))
-      return value;
-  }
-  reader->failed = TRUE;
-  return 0;
-}
-
 /* The number of the next outermost field, and its bytes where it has a length.
  * 0 at the end or where there is no field. */
 static uint64_t
 take_field (ForgeReader *reader, const uint8_t **body, size_t *body_bytes)
 {
   static const size_t fixed_bytes[8] = { 0, 8, 0, 0, 0, 4, 0, 0 };
-  uint64_t tag = take_varint (reader);
+  uint64_t tag = forge_reader_varint (reader);
   uint64_t length = fixed_bytes[tag & 7];
   if ((tag & 7) == 0)
-    take_varint (reader);
+    forge_reader_varint (reader);
   else if ((tag & 7) == 2)
-    length = take_varint (reader);
+    length = forge_reader_varint (reader);
   else if (length == 0)
     return 0;
   if (reader->failed || length > forge_reader_left (reader))
