@@ -12,13 +12,14 @@
 
 #define N_SLOTS 2
 #define N_VALUES 3
+#define N_ARRAYS 5
 
+/* The second slot is without best value, average and slow weights. */
 typedef struct {
   ForgeTrainer trainer;
-  ForgeParameter parameters[N_SLOTS];
   ForgeTensor *values[N_SLOTS];
   ForgeSlot slots[N_SLOTS];
-  float moments[N_SLOTS][3][N_VALUES];
+  float arrays[N_SLOTS][N_ARRAYS][N_VALUES];
 } Run;
 
 static void
@@ -30,13 +31,15 @@ run_init (Run *run)
   run->trainer.n_slots = N_SLOTS;
   run->trainer.slots = run->slots;
   for (int i = 0; i < N_SLOTS; i++) {
+    float (*arrays)[N_VALUES] = run->arrays[i];
     run->values[i] = forge_tensor_new (FORGE_FLOAT32, &shape, NULL);
-    run->parameters[i].value = run->values[i];
-    run->slots[i] = (ForgeSlot) { .parameter = &run->parameters[i],
+    run->slots[i] = (ForgeSlot) { .value = run->values[i],
       .n = N_VALUES,
-      .m = run->moments[i][0],
-      .v = run->moments[i][1],
-      .best = run->moments[i][2] };
+      .m = arrays[0],
+      .v = arrays[1],
+      .best = i == 0 ? arrays[2] : NULL,
+      .average = i == 0 ? arrays[3] : NULL,
+      .slow = i == 0 ? arrays[4] : NULL };
   }
 }
 
@@ -50,12 +53,12 @@ run_clear (Run *run)
 static gboolean
 is_untouched (const Run *run)
 {
-  static const float zeros[3 * N_VALUES];
+  static const float zeros[N_SLOTS * N_ARRAYS * N_VALUES];
   for (int i = 0; i < N_SLOTS; i++)
-    if (memcmp (run->values[i]->data, zeros, N_VALUES * sizeof (float)) != 0 ||
-        memcmp (run->moments[i], zeros, sizeof zeros) != 0)
+    if (memcmp (run->values[i]->data, zeros, N_VALUES * sizeof (float)) != 0)
       return FALSE;
-  return run->trainer.state.epoch == 0 && run->trainer.state.step == 0;
+  return memcmp (run->arrays, zeros, sizeof zeros) == 0 &&
+         run->trainer.state.epoch == 0 && run->trainer.state.step == 0;
 }
 
 int

@@ -40,7 +40,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size_bytes)
   static char *folder;
   if (!folder)
     folder = make_folder ();
-  g_autofree char *text = g_strndup ((const char *) data, size_bytes);
+  g_autofree char *text =
+      g_strndup (size_bytes ? (const char *) data : "", size_bytes);
   g_auto (GStrv) lines = g_strsplit (text, "\n", 3);
   const char *keys[] = { "location", "offset", "length" };
   ForgeOnnx__Entry entries[3], *list[3];

@@ -262,14 +262,15 @@ put("modelinfo", "key-file",
 put("modelinfo", "drift", b'd{"version": 1, "mean_confidence": 0.75}')
 put("modelinfo", "labels-file", b"fcat\r\ndog\n\xc3\xbc\n")
 
-head = b"FORGECKP" + struct.pack("<II", 1, 2) + b"{}"
+head = b"FORGECKP" + struct.pack("<II", 2, 2) + b"{}"
 head += struct.pack("<QQQddI", 3, 30, 2, 0.5, 0.25, 2)
-slot = struct.pack("<Q12f", 3, *range(12))
-put("checkpoint", "whole", b"c" + head + slot + slot)
+slots = struct.pack("<QB18f", 3, 31, *range(18))
+slots += struct.pack("<QB9f", 3, 3, *range(9))
+put("checkpoint", "whole", b"c" + head + slots)
 put("checkpoint", "other-settings",
     b"c" + head.replace(struct.pack("<I", 2) + b"{}",
-                        struct.pack("<I", 7) + b'{"a":1}') + slot + slot)
-put("checkpoint", "no-checksum", b"r" + head + slot + slot)
+                        struct.pack("<I", 7) + b'{"a":1}') + slots)
+put("checkpoint", "no-checksum", b"r" + head + slots)
 
 put("dataset", "binary", b"b" + bytes([3]) + bytes(range(256)) * 12)
 put("dataset", "sheets", b"j" + json.dumps([7]).encode())
