@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Makes the seed files of the targets onnx, session, tensor, external, npy,
-# modelinfo, checkpoint and dataset, and the words of onnx and session, all of our
+# modelinfo and checkpoint, and the words of onnx and session, all of our
 # own making. Needs Debian's python3-onnx; run by hand when a seed is to be
 # added, the result is committed.
-import gzip
 import io
 import json
 import os
@@ -271,14 +270,3 @@ put("checkpoint", "other-settings",
     b"c" + head.replace(struct.pack("<I", 2) + b"{}",
                         struct.pack("<I", 7) + b'{"a":1}') + slots)
 put("checkpoint", "no-checksum", b"r" + head + slots)
-
-put("dataset", "binary", b"b" + bytes([3]) + bytes(range(256)) * 12)
-put("dataset", "sheets", b"j" + json.dumps([7]).encode())
-pictures = struct.pack(">IIII", 0x803, 2, 3, 4) + bytes(range(24))
-classes = struct.pack(">II", 0x801, 2) + bytes([9, 0])
-put("dataset", "idx",
-    b"i" + struct.pack("<H", len(pictures)) + pictures + classes)
-pictures, classes = (gzip.compress(part, 9, mtime=0)
-                     for part in (pictures, classes))
-put("dataset", "idx-gzip",
-    b"z" + struct.pack("<H", len(pictures)) + pictures + classes)
