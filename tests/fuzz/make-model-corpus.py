@@ -6,7 +6,6 @@
 # own making. Needs Debian's python3-onnx; run by hand when a seed is to be
 # added, the result is committed.
 import io
-import json
 import os
 import re
 import struct
