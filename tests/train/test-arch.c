@@ -257,10 +257,12 @@ every_architecture_learns_sixteen_pictures_by_heart (void)
     const char *arch;
     double rate;
     guint epochs;
-  } cases[] = { { "forge-cnn", 1e-3, 60 },
-    { "forge-resnet:width1=24,width2=32,width3=32,train-scale=1", 0, 60 },
-    { "forge-resnet:width1=24,width2=32,width3=32,residual=1,pad=0", 0, 60 },
-    { "mobilenet-v2:width=0.25", 0, 60 } };
+  } cases[] = { { "forge-cnn", 1e-3, 40 },
+    { "forge-resnet:size=16,width1=24,width2=32,width3=32,train-scale=1", 6,
+        60 },
+    { "forge-resnet:size=16,width1=24,width2=32,width3=32,residual=1,pad=0", 6,
+        60 },
+    { "mobilenet-v2:width=0.1", 0, 40 } };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     Run run;
     run_init (&run, 1, 0);
