@@ -45,7 +45,7 @@ readme_section (const char *heading)
   g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
   const char *start = strstr (text, heading);
   g_assert_nonnull (start);
-  const char *end = strstr (start + 1, "\n## ");
+  const char *end = strstr (start + strlen (heading), "\n## ");
   return g_strndup (start, end ? (gsize) (end - start) : strlen (start));
 }
 
