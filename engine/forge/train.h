@@ -193,7 +193,7 @@ gboolean forge_train_params_init (
  * @params: (out caller-allocates): what to fill
  *
  * The defaults for training on from a file: Adam with decoupled decay along a
- * cosine, stronger augmentation, the best epoch by accuracy.
+ * cosine, flips, shifts and zooms, the best epoch by accuracy.
  *
  * Since: 0.1
  */

@@ -180,7 +180,9 @@ forge_train_params_init_transfer (ForgeTrainParams *params)
   params->optimiser = "adamw";
   params->learning_rate = 3e-3;
   params->final_learning_rate = 0;
-  params->weight_decay = 1e-2;
+  params->weight_decay = 0.1;
+  params->feature_variants = 6;
+  params->warmup_epochs = 1;
   params->dropout = 0.2;
   params->label_smoothing = 0.1;
   params->epochs = 60;
@@ -190,10 +192,6 @@ forge_train_params_init_transfer (ForgeTrainParams *params)
   params->shift = 16;
   params->border = "reflect";
   params->zoom = 0.15;
-  params->rotation = 10;
-  params->brightness = 0.2;
-  params->contrast = 0.2;
-  params->saturation = 0.2;
 }
 
 ForgeSchedule
