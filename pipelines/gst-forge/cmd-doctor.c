@@ -6,15 +6,13 @@
 #include <string.h>
 
 #include "command.h"
+#include "data-options.h"
 #include "forge/doctor.h"
 #include "output.h"
 #include "progress.h"
 
 typedef struct {
-  char *data, *json;
-  ForgeSplit split;
-  int limit, threads;
-  gint64 seed;
+  DataOptions pictures;
   const PreprocessOptions *preprocess;
 } DoctorOptions;
 
@@ -149,16 +147,16 @@ examine (const char *path, const DoctorOptions *options)
   g_autoptr (ForgeModel) model = forge_model_load (path, &error);
   if (!model)
     return command_error ("%s", error->message);
-  g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (options->data, options->split, options->seed, &error);
+  g_autoptr (ForgeDataset) dataset = forge_dataset_open (options->pictures.data,
+      options->pictures.split, options->pictures.seed, &error);
   if (!dataset)
     return command_error ("%s", error->message);
   const ForgeStatedPreprocess stated =
       preprocess_options_get (options->preprocess);
-  const ForgeDoctorParams params = {
-    .threads = options->threads, .n_most = options->limit, .stated = &stated
-  };
-  FILE *out = output_text_stream (options->json);
+  const ForgeDoctorParams params = { .threads = options->pictures.threads,
+    .n_most = options->pictures.limit,
+    .stated = &stated };
+  FILE *out = output_text_stream (options->pictures.json);
   Progress progress;
   progress_init (&progress, out);
   progress_catch_interrupts ();
@@ -170,68 +168,39 @@ examine (const char *path, const DoctorOptions *options)
   print_table (out, diagnosis);
   print_verdict (out, diagnosis, options->preprocess);
   g_autoptr (JsonBuilder) builder = build_json (model, diagnosis);
-  if (!output_write_json (builder, options->json, &error))
+  if (!output_write_json (builder, options->pictures.json, &error))
     return command_error ("%s", error->message);
   return diagnosis->verdict == FORGE_DOCTOR_MISFIT ? COMMAND_MISFIT
                                                    : COMMAND_OK;
-}
-
-static int
-check_and_examine (char **arguments, const char *split, DoctorOptions *options)
-{
-  if (!arguments || g_strv_length (arguments) != 1)
-    return command_usage_error ("doctor", "exactly one MODEL is needed");
-  if (!options->data)
-    return command_usage_error ("doctor", "--data is missing");
-  if (!command_parse_split (split ? split : "test", &options->split))
-    return command_usage_error ("doctor",
-        "--split must be train, validation or test, found '%s'", split);
-  const CommandRange ranges[] = {
-    { "--limit", options->limit, 0, G_MAXINT },
-    { "--threads", options->threads, 0, COMMAND_MAX_THREADS },
-    { "--seed", options->seed, 0, COMMAND_MAX_SEED },
-  };
-  int status = command_check_ranges ("doctor", ranges, G_N_ELEMENTS (ranges));
-  return status >= 0 ? status : examine (arguments[0], options);
 }
 
 int
 cmd_doctor (int argc, char **argv)
 {
   g_auto (PreprocessOptions) preprocess = { 0 };
-  DoctorOptions options = {
-    .limit = 1000, .seed = 1, .preprocess = &preprocess
-  };
-  g_autofree char *data = NULL;
-  g_autofree char *json = NULL;
-  g_autofree char *split = NULL;
-  g_auto (GStrv) rest = NULL;
+  DoctorOptions options = { .pictures = { .limit = 1000, .seed = 1 },
+    .preprocess = &preprocess };
   const GOptionEntry entries[] = {
-    { "data", 'd', 0, G_OPTION_ARG_FILENAME, &data,
-        "cifar10:DIR, fashion-mnist:DIR or a folder of class folders", "SPEC" },
-    { "split", 0, 0, G_OPTION_ARG_STRING, &split,
-        "train, validation or test (test)", "NAME" },
-    { "limit", 'n', 0, G_OPTION_ARG_INT, &options.limit,
-        "pictures, spread over the data evenly; 0 = all (1000)", "N" },
-    { "threads", 't', 0, G_OPTION_ARG_INT, &options.threads,
-        "threads; 0 = all the process may use (0)", "N" },
-    { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
-        "of the cut, where the data has no such part (1)", "N" },
-    { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
-        "write a JSON document too; - is standard output", "FILE" },
-    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
-        "MODEL" },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY,
+        &options.pictures.rest, NULL, "MODEL" },
     { NULL },
   };
-  int status = command_parse_with_group ("doctor",
+  GOptionGroup *groups[] = {
+    data_options_group (&options.pictures,
+        "pictures, spread over the data evenly; 0 = all (1000)",
+        "of the cut, where the data has no such part (1)"),
+    preprocess_options_group (&preprocess), NULL
+  };
+  int status = command_parse_with_groups ("doctor",
       "Find out which preprocessing a model was trained with, by labelled"
       " pictures, and\nwhether it is the one that it would get. The exit status"
       " is 1 when that is clearly\nworse than the best (sign test on the"
       " pictures that only one of both gets right,\nunder 1 % over all rows).",
-      entries, preprocess_options_group (&preprocess), &argc, &argv);
-  if (status >= 0)
-    return status;
-  options.data = data;
-  options.json = json;
-  return check_and_examine (rest, split, &options);
+      entries, groups, &argc, &argv);
+  if (status < 0)
+    status = data_options_check ("doctor", &options.pictures, "test");
+  if (status < 0)
+    status = examine (options.pictures.rest[0], &options);
+  data_options_clear (&options.pictures);
+  return status;
 }

@@ -8,6 +8,7 @@
 #include "calibration-report.h"
 #include "command.h"
 #include "corruption-report.h"
+#include "data-options.h"
 #include "evaluation-plots.h"
 #include "evaluation-report.h"
 #include "forge/registry.h"
@@ -15,16 +16,11 @@
 
 /* Pictures that are timed one by one. */
 #define N_LATENCY 256
-/* An option that was not given. */
-#define NO_SEED G_MININT64
 
 typedef struct {
-  char *data, *json, *plots, *out;
-  ForgeSplit split;
-  const char *split_name;
+  DataOptions pictures;
+  char *plots, *out;
   double min_f1;
-  int threads, limit;
-  gint64 seed;
   gboolean calibrate;
   ForgeCorruption kinds[FORGE_N_CORRUPTIONS];
   guint n_kinds;
@@ -102,10 +98,12 @@ choose_seed (Run *run)
 {
   const EvaluateOptions *options = run->options;
   uint64_t trained_with;
-  gboolean known = options->split != FORGE_SPLIT_TEST &&
+  gboolean known = options->pictures.split != FORGE_SPLIT_TEST &&
                    forge_model_get_training_seed (run->model, &trained_with);
-  run->seed = options->seed != NO_SEED ? (uint64_t) options->seed : 1;
-  if (options->seed == NO_SEED && known)
+  run->seed = options->pictures.seed != DATA_OPTIONS_NO_SEED
+                  ? (uint64_t) options->pictures.seed
+                  : 1;
+  if (options->pictures.seed == DATA_OPTIONS_NO_SEED && known)
     run->seed = trained_with;
   if (options->calibrate && known && run->seed != trained_with)
     return command_usage_error ("evaluate",
@@ -120,14 +118,14 @@ static gboolean
 run_evaluation (Run *run, GError **error)
 {
   const EvaluateOptions *options = run->options;
-  run->dataset =
-      forge_dataset_open (options->data, options->split, run->seed, error);
+  run->dataset = forge_dataset_open (
+      options->pictures.data, options->pictures.split, run->seed, error);
   if (!run->dataset)
     return FALSE;
   const ForgeEvaluateParams params = {
-    .threads = options->threads,
+    .threads = options->pictures.threads,
     .preprocess = &run->preprocess,
-    .n_most = (guint) options->limit,
+    .n_most = (guint) options->pictures.limit,
     .n_latency = N_LATENCY,
   };
   run->activity = "";
@@ -144,9 +142,9 @@ run_corruptions (Run *run, GError **error)
 {
   const EvaluateOptions *options = run->options;
   const ForgeEvaluateParams params = {
-    .threads = options->threads,
+    .threads = options->pictures.threads,
     .preprocess = &run->preprocess,
-    .n_most = (guint) options->limit,
+    .n_most = (guint) options->pictures.limit,
     .seed = run->seed,
   };
   if (options->n_kinds == 0)
@@ -167,12 +165,12 @@ run_calibration (Run *run, GError **error)
   ForgeCalibrateParams params = FORGE_CALIBRATE_PARAMS_DEFAULT;
   if (!options->calibrate)
     return TRUE;
-  params.threads = options->threads;
+  params.threads = options->pictures.threads;
   params.preprocess = &run->preprocess;
-  params.n_most = (guint) options->limit;
+  params.n_most = (guint) options->pictures.limit;
   params.seed = run->seed;
-  params.data = options->data;
-  params.split = options->split_name;
+  params.data = options->pictures.data;
+  params.split = options->pictures.split_name;
   run->activity = "calibrating: ";
   run->calibration = forge_calibrate (
       run->model, run->dataset, &params, show_progress, run, error);
@@ -212,8 +210,8 @@ add_json (JsonBuilder *builder, const Run *run)
   evaluation_report_add_json (builder, run->evaluation);
   evaluation_report_add_mistakes (builder, run->evaluation, run->dataset);
   output_add_model (builder, run->model);
-  output_add_string (builder, "data", options->data);
-  output_add_string (builder, "split", options->split_name);
+  output_add_string (builder, "data", options->pictures.data);
+  output_add_string (builder, "split", options->pictures.split_name);
   output_add_int (builder, "seed", (gint64) run->seed);
   output_add_string (
       builder, "data_hash", forge_dataset_get_hash (run->dataset));
@@ -227,8 +225,8 @@ static int
 evaluate (const char *path, const EvaluateOptions *options)
 {
   g_autoptr (GError) error = NULL;
-  g_auto (Run)
-      run = { .options = options, .out = output_text_stream (options->json) };
+  g_auto (Run) run = { .options = options,
+    .out = output_text_stream (options->pictures.json) };
   run.model =
       command_load_stated_model (path, options->preprocess, &run.preprocess);
   if (!run.model)
@@ -243,10 +241,10 @@ evaluate (const char *path, const EvaluateOptions *options)
     return command_error ("%s", error->message);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
-  if (options->json)
+  if (options->pictures.json)
     add_json (builder, &run);
   status = judge (builder, run.evaluation, options->min_f1);
-  if (!output_write_json (builder, options->json, &error))
+  if (!output_write_json (builder, options->pictures.json, &error))
     return command_error ("%s", error->message);
   return status;
 }
@@ -259,7 +257,7 @@ check_calibration (const char *model, const EvaluateOptions *options)
     return command_usage_error ("evaluate", "--out goes with --calibrate");
   if (!options->calibrate)
     return -1;
-  if (options->split == FORGE_SPLIT_TRAIN)
+  if (options->pictures.split == FORGE_SPLIT_TRAIN)
     return command_usage_error ("evaluate",
         "--calibrate needs pictures that the model was not trained on, not "
         "--split train");
@@ -274,30 +272,17 @@ check_calibration (const char *model, const EvaluateOptions *options)
 }
 
 static int
-check_and_evaluate (
-    char **arguments, const char *split_name, EvaluateOptions *options)
+check_and_evaluate (EvaluateOptions *options)
 {
-  if (!arguments || g_strv_length (arguments) != 1)
-    return command_usage_error ("evaluate", "exactly one MODEL is needed");
-  if (!options->data)
-    return command_usage_error ("evaluate", "--data is missing");
-  options->split_name = split_name           ? split_name
-                        : options->calibrate ? "validation"
-                                             : "test";
-  if (!command_parse_split (options->split_name, &options->split))
-    return command_usage_error ("evaluate",
-        "--split must be train, val or test, found '%s'", split_name);
-  const CommandRange ranges[] = {
-    { "--min-f1", options->min_f1, 0, 1 },
-    { "--threads", options->threads, 0, COMMAND_MAX_THREADS },
-    { "--limit", options->limit, 0, G_MAXINT },
-    { "--seed", options->seed == NO_SEED ? 1 : options->seed, 0,
-        COMMAND_MAX_SEED },
-  };
-  int status = command_check_ranges ("evaluate", ranges, G_N_ELEMENTS (ranges));
+  DataOptions *pictures = &options->pictures;
+  const CommandRange floor = { "--min-f1", options->min_f1, 0, 1 };
+  int status = data_options_check (
+      "evaluate", pictures, options->calibrate ? "validation" : "test");
   if (status < 0)
-    status = check_calibration (arguments[0], options);
-  return status >= 0 ? status : evaluate (arguments[0], options);
+    status = command_check_ranges ("evaluate", &floor, 1);
+  if (status < 0)
+    status = check_calibration (pictures->rest[0], options);
+  return status >= 0 ? status : evaluate (pictures->rest[0], options);
 }
 
 static gboolean
@@ -346,47 +331,34 @@ int
 cmd_evaluate (int argc, char **argv)
 {
   g_auto (PreprocessOptions) preprocess = { 0 };
-  EvaluateOptions options = {
-    .min_f1 = 0.70, .seed = NO_SEED, .preprocess = &preprocess
-  };
-  g_autofree char *data = NULL;
-  g_autofree char *json = NULL;
-  g_autofree char *split = NULL;
+  EvaluateOptions options = { .pictures = { .seed = DATA_OPTIONS_NO_SEED },
+    .min_f1 = 0.70,
+    .preprocess = &preprocess };
   g_autofree char *plots = NULL;
   g_autofree char *out = NULL;
-  g_auto (GStrv) rest = NULL;
   const GOptionEntry entries[] = {
-    { "data", 'd', 0, G_OPTION_ARG_FILENAME, &data,
-        "cifar10:DIR, fashion-mnist:DIR or a folder of class folders", "SPEC" },
-    { "split", 0, 0, G_OPTION_ARG_STRING, &split, "train, val or test (test)",
-        "NAME" },
-    { "limit", 0, 0, G_OPTION_ARG_INT, &options.limit,
-        "pictures, spread evenly over the data; 0 = all (0)", "N" },
     { "min-f1", 0, 0, G_OPTION_ARG_DOUBLE, &options.min_f1,
         "floor for the F1 of every class, 0 to 1 (0.70)", "F1" },
-    { "threads", 't', 0, G_OPTION_ARG_INT, &options.threads,
-        "threads; 0 = all the process may use (0)", "N" },
-    { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
-        "of the cut, where the data has no such part (that of the training, or"
-        " 1), and of corruptions",
-        "N" },
-    { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
-        "write a JSON document too; - is standard output", "FILE" },
-    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
-        "MODEL" },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY,
+        &options.pictures.rest, NULL, "MODEL" },
     { NULL },
   };
-  GOptionGroup *groups[] = { extra_group (&options, &plots, &out),
-    preprocess_options_group (&preprocess), NULL };
+  GOptionGroup *groups[] = {
+    data_options_group (&options.pictures,
+        "pictures, spread evenly over the data; 0 = all (0)",
+        "of the cut, where the data has no such part (that of the training, or"
+        " 1), and of corruptions"),
+    extra_group (&options, &plots, &out),
+    preprocess_options_group (&preprocess), NULL
+  };
   int status = command_parse_with_groups ("evaluate",
       "Measure a model on labelled pictures, class by class. The exit status is"
       " 1 when\nthe F1 of a class is under the floor.",
       entries, groups, &argc, &argv);
-  if (status >= 0)
-    return status;
-  options.data = data;
-  options.json = json;
   options.plots = plots;
   options.out = out;
-  return check_and_evaluate (rest, split, &options);
+  if (status < 0)
+    status = check_and_evaluate (&options);
+  data_options_clear (&options.pictures);
+  return status;
 }
