@@ -3,8 +3,6 @@
  * Orders of axes: of shapes, of constants, of nodes. */
 #include "graph/transpose.h"
 
-#include <string.h>
-
 #include "graph/pass-util.h"
 
 const int64_t forge_nchw_to_nhwc[4] = { 0, 2, 3, 1 };
@@ -27,20 +25,10 @@ forge_tensor_permute (
   ForgeTensor *out = forge_tensor_new (tensor->dtype, &shape, error);
   if (!out)
     return NULL;
-  int64_t strides_elems[FORGE_MAX_DIMS];
-  forge_shape_strides (&tensor->shape, strides_elems);
-  size_t size_bytes = forge_dtype_size_bytes (tensor->dtype);
-  int64_t at[FORGE_MAX_DIMS] = { 0 }, count = forge_shape_count (&shape);
-  for (int64_t i = 0; i < count; i++) {
-    int64_t from = 0;
-    for (int d = 0; d < shape.rank; d++)
-      from += at[d] * strides_elems[perm[d]];
-    memcpy ((uint8_t *) out->data + (size_t) i * size_bytes,
-        (const uint8_t *) tensor->data + (size_t) from * size_bytes,
-        size_bytes);
-    for (int d = shape.rank - 1; d >= 0 && ++at[d] == shape.dims[d]; d--)
-      at[d] = 0;
-  }
+  int order[FORGE_MAX_DIMS];
+  for (int i = 0; i < shape.rank; i++)
+    order[i] = (int) perm[i];
+  forge_op_permute (1, tensor, order, out);
   return out;
 }
 

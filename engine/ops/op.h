@@ -139,3 +139,8 @@ gboolean forge_node_error (const ForgeNode *node, GError **error, int code,
  * bounds, Sigmoid, ...), for passes that fuse it. FALSE when it is none. */
 gboolean forge_node_activation (
     const ForgeNode *node, ForgeActivation *activation);
+
+/* Writes @src with its dimensions in the order @perm, as Transpose does; @dst
+ * has the type and the shape. */
+void forge_op_permute (
+    int threads, const ForgeTensor *src, const int *perm, ForgeTensor *dst);

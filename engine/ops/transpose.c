@@ -127,8 +127,8 @@ permute (int threads, const ForgeTensor *src, const int *perm, ForgeTensor *dst)
       (size_t) (FORGE_OP_GRAIN / row + 1), permute_rows, &p);
 }
 
-static void
-transpose (
+void
+forge_op_permute (
     int threads, const ForgeTensor *src, const int *perm, ForgeTensor *dst)
 {
   int64_t n, a, b;
@@ -143,7 +143,7 @@ run (const ForgeStep *step)
 {
   int perm[FORGE_MAX_DIMS];
   read_perm (step->node, step->in[0]->shape.rank, perm, NULL);
-  transpose (step->threads, step->in[0], perm, step->out[0]);
+  forge_op_permute (step->threads, step->in[0], perm, step->out[0]);
 }
 
 static void
@@ -156,7 +156,8 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
   read_perm (step->node, rank, perm, NULL);
   for (int i = 0; i < rank; i++)
     inverse[perm[i]] = i;
-  transpose (step->threads, gradients->d_out[0], inverse, gradients->d_in[0]);
+  forge_op_permute (
+      step->threads, gradients->d_out[0], inverse, gradients->d_in[0]);
 }
 
 const ForgeOp forge_op_Transpose = { .type = "Transpose",
