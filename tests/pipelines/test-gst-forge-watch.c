@@ -25,7 +25,13 @@ run_to_the_end (GstElement *pipeline)
   g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (
       bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
   g_assert_nonnull (message);
-  g_assert_cmpstr (GST_MESSAGE_TYPE_NAME (message), ==, "eos");
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
+    g_autoptr (GError) error = NULL;
+    g_autofree char *debug = NULL;
+    gst_message_parse_error (message, &error, &debug);
+    g_error ("%s: %s (%s)", GST_MESSAGE_SRC_NAME (message), error->message,
+        debug);
+  }
   gst_element_set_state (pipeline, GST_STATE_NULL);
   gst_object_unref (bus);
 }
