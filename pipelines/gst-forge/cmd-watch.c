@@ -13,11 +13,14 @@
 /* What is under way when the stream is told to end comes out in a second or
  * two; a network source that never connected does not even see the request. */
 #define GRACE_S 10
+#define START_S 10
 
 typedef struct {
   GMainLoop *loop;
   WatchPipeline *pipeline;
   guint n_labels, n_drifts;
+  double seconds; /* to play; 0 = to the end */
+  guint on_limit; /* GSource that ends the stream then; 0 = none */
   guint on_grace; /* GSource; 0 = the stream was not told to end */
   gboolean failed;
 } Watch;
@@ -105,6 +108,35 @@ print_warning (Watch *watch, GstMessage *message)
   print_trouble (watch, message, error);
 }
 
+static gboolean end_stream (gpointer user_data);
+
+static void
+remove_source (guint source)
+{
+  if (source && g_main_context_find_source_by_id (NULL, source))
+    g_source_remove (source);
+}
+
+/* A source that takes long to start, or a slow machine, does not eat the time
+ * to play; one that never starts is given up START_S later. */
+static void
+limit_time (Watch *watch, double extra_s)
+{
+  remove_source (watch->on_limit);
+  watch->on_limit = g_timeout_add (
+      (guint) ((watch->seconds + extra_s) * 1000), end_stream, watch);
+}
+
+static gboolean
+is_playing (const Watch *watch, GstMessage *message)
+{
+  GstState state;
+  gst_message_parse_state_changed (message, NULL, &state, NULL);
+  return state == GST_STATE_PLAYING &&
+         GST_MESSAGE_SRC (message) ==
+             GST_OBJECT (watch_pipeline_get_element (watch->pipeline));
+}
+
 static gboolean
 handle_message (GstBus *bus, GstMessage *message, gpointer user_data)
 {
@@ -123,6 +155,10 @@ handle_message (GstBus *bus, GstMessage *message, gpointer user_data)
     break;
   case GST_MESSAGE_EOS:
     g_main_loop_quit (watch->loop);
+    break;
+  case GST_MESSAGE_STATE_CHANGED:
+    if (watch->on_limit && !watch->on_grace && is_playing (watch, message))
+      limit_time (watch, 0);
     break;
   case GST_MESSAGE_ELEMENT:
     if (gst_message_has_name (message, "forgeclassify"))
@@ -159,14 +195,6 @@ end_stream (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-remove_sources (const guint *sources, gsize n_sources)
-{
-  for (gsize i = 0; i < n_sources; i++)
-    if (sources[i] && g_main_context_find_source_by_id (NULL, sources[i]))
-      g_source_remove (sources[i]);
-}
-
 /* What is on the bus when the loop has ended, or was never run. */
 static void
 drain_bus (Watch *watch, GstBus *bus)
@@ -179,7 +207,7 @@ drain_bus (Watch *watch, GstBus *bus)
 }
 
 static void
-play (Watch *watch, double seconds)
+play (Watch *watch)
 {
   GstElement *pipeline = watch_pipeline_get_element (watch->pipeline);
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
@@ -188,9 +216,9 @@ play (Watch *watch, double seconds)
     gst_bus_add_watch (bus, handle_message, watch),
     g_unix_signal_add (SIGINT, end_stream, watch),
     g_unix_signal_add (SIGTERM, end_stream, watch),
-    seconds > 0 ? g_timeout_add ((guint) (seconds * 1000), end_stream, watch)
-                : 0,
   };
+  if (watch->seconds > 0)
+    limit_time (watch, START_S);
   gboolean started = gst_element_set_state (pipeline, GST_STATE_PLAYING) !=
                      GST_STATE_CHANGE_FAILURE;
   if (started)
@@ -201,8 +229,10 @@ play (Watch *watch, double seconds)
     watch->failed = TRUE;
   }
   gst_element_set_state (pipeline, GST_STATE_NULL);
-  remove_sources (sources, G_N_ELEMENTS (sources));
-  remove_sources (&watch->on_grace, 1);
+  for (gsize i = 0; i < G_N_ELEMENTS (sources); i++)
+    remove_source (sources[i]);
+  remove_source (watch->on_limit);
+  remove_source (watch->on_grace);
   g_main_loop_unref (watch->loop);
 }
 
@@ -220,8 +250,8 @@ run (const WatchOptions *options, double seconds)
   WatchPipeline *pipeline = watch_pipeline_new (options, &error);
   if (!pipeline)
     return command_error ("%s", error->message);
-  Watch watch = { .pipeline = pipeline };
-  play (&watch, seconds);
+  Watch watch = { .pipeline = pipeline, .seconds = seconds };
+  play (&watch);
   if (!watch.failed && options->out_picture &&
       !watch_pipeline_write_picture (pipeline, &error)) {
     g_printerr ("gst-forge: %s\n", error->message);
@@ -284,7 +314,9 @@ cmd_watch (int argc, char **argv)
     { "height", 0, 0, G_OPTION_ARG_INT, &options.height,
         "of the clip, pixels (360)", "H" },
     { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds,
-        "stop after so many seconds of wall time (a camera has no end)", "S" },
+        "stop after playing for so many seconds of wall time (a camera has no "
+        "end)",
+        "S" },
     { "darken-after", 0, 0, G_OPTION_ARG_DOUBLE, &options.darken_after_s,
         "turn the light down after S seconds of video, to show a drift alert",
         "S" },
