@@ -26,12 +26,6 @@ typedef struct {
   size_t zero_at, rows_at, total;
 } Plan;
 
-static size_t
-align (size_t n_floats)
-{
-  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
-}
-
 static Plan
 plan_of (const ForgeConv *conv)
 {
@@ -40,13 +34,15 @@ plan_of (const ForgeConv *conv)
                        w->pad_left == 0 && w->pad_right == 0;
   Plan plan = { .n_taps = is_folded ? w->kh : conv->taps,
     .n_channels = is_folded ? w->kw * conv->c : conv->group_c };
-  plan.part_count = align ((size_t) (conv->taps * conv->o * conv->group_c));
+  plan.part_count =
+      forge_conv_align ((size_t) (conv->taps * conv->o * conv->group_c));
   size_t fit = MAX_PART_BYTES / (plan.part_count * sizeof (float));
   plan.n_parts = MIN (conv->n, CLAMP ((int64_t) fit, 1, MAX_PARTS));
   plan.zero_at = (size_t) plan.n_parts * plan.part_count;
-  plan.rows_at = plan.zero_at + align ((size_t) plan.n_channels);
-  plan.total = plan.rows_at + align ((size_t) (plan.n_taps * conv->out_pixels) *
-                                     sizeof (float *) / sizeof (float));
+  plan.rows_at = plan.zero_at + forge_conv_align ((size_t) plan.n_channels);
+  plan.total = plan.rows_at +
+               forge_conv_align ((size_t) (plan.n_taps * conv->out_pixels) *
+                                 sizeof (float *) / sizeof (float));
   return plan;
 }
 

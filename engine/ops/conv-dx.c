@@ -24,12 +24,6 @@ typedef struct {
   int64_t *taps; /* [n_taps] */
 } Residue;
 
-static size_t
-align (size_t n_floats)
-{
-  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
-}
-
 static void
 find_residue (int64_t index, int64_t extent, int64_t kernel, int64_t stride,
     int64_t dilation, int64_t pad, int64_t *taps, Residue *residue)
@@ -90,13 +84,16 @@ plan_of (const ForgeConv *conv)
   plan.group_count = forge_pack_igemm_f32_count ((size_t) conv->group_c,
       (size_t) conv->taps, (size_t) conv->group_o, forge_kernels ()->igemm_nr);
   plan.packed_at =
-      align ((size_t) (conv->group_c * conv->taps * conv->group_o));
-  plan.zero_at = plan.packed_at + align (plan.group_count * conv->groups);
-  plan.taps_at = plan.zero_at + align ((size_t) conv->group_o);
-  plan.rows_at = plan.taps_at + align ((size_t) (w->kh + w->kw) *
+      forge_conv_align ((size_t) (conv->group_c * conv->taps * conv->group_o));
+  plan.zero_at =
+      plan.packed_at + forge_conv_align (plan.group_count * conv->groups);
+  plan.taps_at = plan.zero_at + forge_conv_align ((size_t) conv->group_o);
+  plan.rows_at =
+      plan.taps_at + forge_conv_align ((size_t) (w->kh + w->kw) *
                                        sizeof (int64_t) / sizeof (float));
-  plan.total = plan.rows_at + align (pixels * (size_t) conv->taps *
-                                     sizeof (float *) / sizeof (float));
+  plan.total =
+      plan.rows_at + forge_conv_align (pixels * (size_t) conv->taps *
+                                       sizeof (float *) / sizeof (float));
   return plan;
 }
 

@@ -39,15 +39,9 @@ typedef struct {
 } Plan;
 
 static size_t
-align (size_t n_floats)
-{
-  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
-}
-
-static size_t
 pointers (int64_t n)
 {
-  return align ((size_t) n * sizeof (float *) / sizeof (float));
+  return forge_conv_align ((size_t) n * sizeof (float *) / sizeof (float));
 }
 
 static gboolean
@@ -59,7 +53,7 @@ make_plan (const ForgeConv *conv, Plan *plan)
   plan->all_tiles = conv->n * plan->w.tiles;
   int64_t tile_bytes = POINTS * 4 * (plan->x_row + plan->dy_row);
   plan->chunk_tiles = CLAMP (MAX_CHUNK_BYTES / tile_bytes, 1, MAX_CHUNK_TILES);
-  plan->part_count = align ((size_t) (POINTS * conv->o * conv->c));
+  plan->part_count = forge_conv_align ((size_t) (POINTS * conv->o * conv->c));
   int64_t fit =
       (int64_t) (MAX_PART_BYTES / (plan->part_count * sizeof (float)));
   plan->n_parts = MAX_PARTS;
@@ -72,7 +66,8 @@ make_plan (const ForgeConv *conv, Plan *plan)
   plan->n_lanes = (int) MIN (plan->n_parts, forge_pool_threads (0));
   plan->lanes_at = (size_t) plan->n_parts * plan->part_count;
   plan->zero_at = plan->lanes_at + (size_t) plan->n_lanes * plan->lane_count;
-  plan->x_rows_at = plan->zero_at + align ((size_t) MAX (conv->c, conv->o));
+  plan->x_rows_at =
+      plan->zero_at + forge_conv_align ((size_t) MAX (conv->c, conv->o));
   plan->dy_rows_at = plan->x_rows_at + pointers (plan->w.tiles * POINTS);
   plan->total = plan->dy_rows_at + pointers (plan->w.tiles * PIXELS);
   return TRUE;

@@ -29,18 +29,12 @@ transposed (const ForgeConv *conv)
   return back;
 }
 
-static size_t
-align (size_t n_floats)
-{
-  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
-}
-
 /* Floats that the pointers of one image take. */
 static size_t
 row_count (const ForgeWinograd *winograd)
 {
-  return align ((size_t) winograd->tiles * FORGE_WINOGRAD_POINTS *
-                sizeof (float *) / sizeof (float));
+  return forge_conv_align ((size_t) winograd->tiles * FORGE_WINOGRAD_POINTS *
+                           sizeof (float *) / sizeof (float));
 }
 
 gboolean
@@ -51,7 +45,7 @@ forge_winograd_dx_plan (const ForgeConv *conv, size_t *count)
   if (!forge_winograd_plan (&back, TRUE, &w))
     return FALSE;
   *count = w.packed_count + w.plane_count + (size_t) w.n_lanes * w.lane_count +
-           align ((size_t) back.c) + row_count (&w);
+           forge_conv_align ((size_t) back.c) + row_count (&w);
   return TRUE;
 }
 
@@ -65,7 +59,7 @@ forge_winograd_dx (const ForgeConvGradient *gradient)
     return;
   float *packed = gradient->scratch, *planes = packed + w.packed_count;
   float *zero = planes + w.plane_count;
-  float *rows_at = zero + align ((size_t) back.c);
+  float *rows_at = zero + forge_conv_align ((size_t) back.c);
   const float **rows = (const float **) (void *) rows_at;
   memset (zero, 0, (size_t) back.c * sizeof *zero);
   forge_winograd_write_rows (&back, &w, gradient->dy, zero, rows);

@@ -74,12 +74,6 @@ cut (const ForgeConv *conv, int64_t chunk_bytes, ForgeWinograd *w)
   w->out_blocks = divide_up (conv->o, w->block_out);
 }
 
-static size_t
-align (size_t n_floats)
-{
-  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
-}
-
 gboolean
 forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
 {
@@ -99,8 +93,9 @@ forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
   cut (conv, training ? TRAINING_CHUNK_BYTES : CHUNK_BYTES, w);
   w->point_count = forge_pack_igemm_f32_count (
       (size_t) conv->o, 1, (size_t) conv->c, forge_kernels ()->igemm_nr);
-  w->packed_count = align (POINTS * w->point_count + (size_t) conv->o);
-  w->plane_count = align ((size_t) (9 * conv->o * conv->c));
+  w->packed_count =
+      forge_conv_align (POINTS * w->point_count + (size_t) conv->o);
+  w->plane_count = forge_conv_align ((size_t) (9 * conv->o * conv->c));
   w->lane_count = POINTS * (size_t) (w->chunk_tiles * conv->c + PAD +
                                      w->chunk_tiles * w->block_out + PAD);
   w->n_lanes = (int) MIN (w->n_chunks * w->out_blocks, forge_pool_threads (0));

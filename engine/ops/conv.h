@@ -3,6 +3,7 @@
  * What the two halves of Conv share. Private to ops/conv*.c. */
 #pragma once
 
+#include "base/alloc.h"
 #include "ops/window.h"
 
 /* The problem in plain numbers. Activations as [N, H, W, C]. */
@@ -13,6 +14,13 @@ typedef struct {
   int64_t taps, in_pixels, out_pixels;
   gboolean depthwise; /* one input and one output channel a group */
 } ForgeConv;
+
+/* Floats in whole cache lines. */
+static inline size_t
+forge_conv_align (size_t n_floats)
+{
+  return forge_align_up (n_floats * sizeof (float)) / sizeof (float);
+}
 
 /* Reads the node; FALSE when its attributes contradict its shapes. */
 gboolean forge_conv_parse (
