@@ -4,6 +4,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Blocks of many pages that are read in strides cost a walk of the page table
+ * a line, so large ones lie on huge pages where the system gives them. */
+#define HUGE_PAGE_BYTES ((size_t) 2 << 20)
+#define MIN_HUGE_BYTES (2 * HUGE_PAGE_BYTES)
 
 size_t
 forge_align_up (size_t size_bytes)
@@ -17,8 +23,16 @@ forge_aligned_alloc (size_t size_bytes)
 {
   if (size_bytes > PTRDIFF_MAX - 2 * FORGE_ALIGNMENT_BYTES)
     return NULL;
-  return aligned_alloc (FORGE_ALIGNMENT_BYTES,
-      forge_align_up (size_bytes) + FORGE_ALIGNMENT_BYTES);
+  size_t bytes = forge_align_up (size_bytes) + FORGE_ALIGNMENT_BYTES;
+  if (bytes < MIN_HUGE_BYTES)
+    return aligned_alloc (FORGE_ALIGNMENT_BYTES, bytes);
+  void *block = aligned_alloc (HUGE_PAGE_BYTES, bytes);
+#ifdef MADV_HUGEPAGE
+  /* Whole pages only, so that none is more than what was asked for. */
+  if (block)
+    madvise (block, bytes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
+#endif
+  return block;
 }
 
 void *

@@ -208,30 +208,40 @@ forge_winograd_write_rows (const ForgeConv *conv, const ForgeWinograd *w,
   }
 }
 
-/* products[point][tile][o] of a chunk: rows in equal parts of at most mr. */
+/* Products of one point and the panels of @n_out outputs: rows in equal parts
+ * of at most mr. Each panel stays in L1 while the rows run past it from L2. */
 static void
-multiply (const ForgeWinogradJob *job, int64_t n_tiles, int64_t first_out,
-    int64_t n_out, const float *points, ptrdiff_t point_stride, float *products,
-    ptrdiff_t product_stride)
+multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
+    const float *points, const float *panel, float *products)
 {
   const ForgeKernels *kernels = forge_kernels ();
-  const ForgeConv *conv = job->conv;
+  int64_t nr = (int64_t) kernels->igemm_nr;
   int64_t parts = divide_up (n_tiles, (int64_t) kernels->igemm_mr);
   int64_t part = divide_up (n_tiles, parts);
-  const float *panels = job->packed + first_out / (int64_t) kernels->igemm_nr *
-                                          (conv->c + 1) *
-                                          (int64_t) kernels->igemm_nr;
-  for (int i = 0; i < POINTS; i++, panels += job->winograd->point_count)
+  for (int64_t o = 0; o < n_out; o += nr, panel += nr * (conv->c + 1))
     for (int64_t tile = 0; tile < n_tiles; tile += part) {
       const float *rows[MAX_MR];
       int64_t n_rows = MIN (part, n_tiles - tile);
       for (int64_t m = 0; m < n_rows; m++)
         rows[m] = points + (tile + m) * conv->c;
-      kernels->igemm_f32 ((size_t) n_rows, (size_t) n_out, (size_t) conv->c, 1,
-          rows, i * point_stride, NULL, panels,
-          products + i * product_stride + tile * n_out, n_out, NULL, 0,
-          -INFINITY, INFINITY);
+      kernels->igemm_f32 ((size_t) n_rows, (size_t) MIN (nr, n_out - o),
+          (size_t) conv->c, 1, rows, 0, NULL, panel,
+          products + tile * n_out + o, n_out, NULL, 0, -INFINITY, INFINITY);
     }
+}
+
+/* products[point][tile][o] of a chunk. */
+static void
+multiply (const ForgeWinogradJob *job, int64_t n_tiles, int64_t first_out,
+    int64_t n_out, const float *points, ptrdiff_t point_stride, float *products,
+    ptrdiff_t product_stride)
+{
+  const ForgeConv *conv = job->conv;
+  const float *panels = job->packed + first_out * (conv->c + 1);
+  for (int i = 0; i < POINTS; i++)
+    multiply_point (conv, n_tiles, n_out, points + i * point_stride,
+        panels + (size_t) i * job->winograd->point_count,
+        products + i * product_stride);
 }
 
 /* Tile @index of all images. */
