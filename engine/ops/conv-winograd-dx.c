@@ -44,7 +44,7 @@ forge_winograd_dx_plan (const ForgeConv *conv, size_t *count)
   ForgeWinograd w;
   if (!forge_winograd_plan (&back, TRUE, &w))
     return FALSE;
-  *count = w.packed_count + w.plane_count + (size_t) w.n_lanes * w.lane_count +
+  *count = w.packed_count + (size_t) w.n_lanes * w.lane_count +
            forge_conv_align ((size_t) back.c) + row_count (&w);
   return TRUE;
 }
@@ -57,15 +57,14 @@ forge_winograd_dx (const ForgeConvGradient *gradient)
   ForgeWinograd w;
   if (!forge_winograd_plan (&back, TRUE, &w))
     return;
-  float *packed = gradient->scratch, *planes = packed + w.packed_count;
-  float *zero = planes + w.plane_count;
+  float *packed = gradient->scratch, *zero = packed + w.packed_count;
   float *rows_at = zero + forge_conv_align ((size_t) back.c);
   const float **rows = (const float **) (void *) rows_at;
   memset (zero, 0, (size_t) back.c * sizeof *zero);
   forge_winograd_write_rows (&back, &w, gradient->dy, zero, rows);
   ForgeWinogradWeights weights = { gradient->weights, 9, back.o * 9, TRUE };
   forge_winograd_pack (
-      gradient->threads, &back, &w, &weights, NULL, planes, packed);
+      gradient->threads, &back, &w, &weights, NULL, packed);
   ForgeWinogradJob job = { .conv = &back,
     .winograd = &w,
     .rows = rows,

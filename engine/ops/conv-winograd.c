@@ -95,7 +95,6 @@ forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
       (size_t) conv->o, 1, (size_t) conv->c, forge_kernels ()->igemm_nr);
   w->packed_count =
       forge_conv_align (POINTS * w->point_count + (size_t) conv->o);
-  w->plane_count = forge_conv_align ((size_t) (9 * conv->o * conv->c));
   w->lane_count = POINTS * (size_t) (w->chunk_tiles * conv->c + PAD +
                                      w->chunk_tiles * w->block_out + PAD);
   w->n_lanes = (int) MIN (w->n_chunks * w->out_blocks, forge_pool_threads (0));
@@ -123,70 +122,82 @@ typedef struct {
   const ForgeConv *conv;
   const ForgeWinograd *w;
   const ForgeWinogradWeights *weights;
-  float *planes; /* [9][C][O] */
   float *packed;
+  float g[6][3];
 } Packing;
 
-/* Input channels begin to end of all planes. */
+/* The nine taps of @n outputs from o, of one input channel. */
 static void
-write_planes (void *data, size_t begin, size_t end)
+load_taps (const ForgeWinogradWeights *from, int64_t o, int64_t c, int64_t n,
+    float taps[9][MAX_NR])
 {
-  const Packing *packing = data;
-  const ForgeConv *conv = packing->conv;
-  const ForgeWinogradWeights *from = packing->weights;
-  for (int64_t c = (int64_t) begin; c < (int64_t) end; c++)
-    for (int64_t o = 0; o < conv->o; o++) {
-      const float *w =
-          from->data + o * from->o_stride_elems + c * from->c_stride_elems;
-      float *plane = packing->planes + c * conv->o + o;
-      for (int64_t k = 0; k < 9; k++)
-        plane[k * conv->c * conv->o] = w[from->is_turned ? 8 - k : k];
-    }
+  for (int64_t i = 0; i < n; i++) {
+    const float *w =
+        from->data + (o + i) * from->o_stride_elems + c * from->c_stride_elems;
+    for (int k = 0; k < 9; k++)
+      taps[k][i] = w[from->is_turned ? 8 - k : k];
+  }
 }
 
-/* One point of G g G^T for n outputs of one input channel. */
+/* out[i] = sum over k of factors[k] in[k * step][i] */
 static void
-transform_outputs (const double factors[9], const float *plane,
-    int64_t plane_stride, int64_t n, float *out)
+combine (const float factors[3], const float *in, size_t step_elems, int64_t n,
+    float *out)
 {
-  double sum[MAX_NR] = { 0 };
-  for (int k = 0; k < 9; k++)
-    for (int64_t i = 0; i < n; i++)
-      sum[i] += factors[k] * plane[k * plane_stride + i];
   for (int64_t i = 0; i < n; i++)
-    out[i] = (float) sum[i];
+    out[i] = factors[0] * in[i] + factors[1] * in[step_elems + i] +
+             factors[2] * in[2 * step_elems + i];
 }
 
-/* A point's [C, O] in the panels of igemm_f32, the bias being zero. */
+/* G g G^T of one panel, into the same row of 36 panels. */
 static void
-pack_point (void *data, int point)
+transform_taps (
+    const Packing *packing, float taps[9][MAX_NR], int64_t nr, float *out)
+{
+  float half[6][3][MAX_NR];
+  for (int i = 0; i < 6; i++)
+    for (int k = 0; k < 3; k++)
+      combine (packing->g[i], taps[k], 3 * MAX_NR, nr, half[i][k]);
+  for (int i = 0; i < POINTS; i++, out += packing->w->point_count)
+    combine (packing->g[i % 6], half[i / 6][0], MAX_NR, nr, out);
+}
+
+/* Input channels begin to end of all points, [C, O] in the panels of
+ * igemm_f32, whose bias is zero. */
+static void
+pack_channels (void *data, size_t begin, size_t end)
 {
   const Packing *packing = data;
   const ForgeConv *conv = packing->conv;
   int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
-  float *out = packing->packed + (size_t) point * packing->w->point_count;
-  double g[6][3], factors[9];
-  forge_winograd_g (g);
-  for (int k = 0; k < 9; k++)
-    factors[k] = g[point / 6][k / 3] * g[point % 6][k % 3];
-  memset (out, 0, packing->w->point_count * sizeof *out);
+  float taps[9][MAX_NR] = { { 0 } };
   for (int64_t o = 0; o < conv->o; o += nr) {
-    out += nr;
-    for (int64_t c = 0; c < conv->c; c++, out += nr)
-      transform_outputs (factors, packing->planes + c * conv->o + o,
-          conv->c * conv->o, MIN (nr, conv->o - o), out);
+    float *panel = packing->packed + o * (conv->c + 1);
+    int64_t n = MIN (nr, conv->o - o);
+    if (n < nr)
+      memset (taps, 0, sizeof taps);
+    if (begin == 0)
+      for (int i = 0; i < POINTS; i++)
+        memset (panel + (size_t) i * packing->w->point_count, 0,
+            (size_t) nr * sizeof *panel);
+    for (int64_t c = (int64_t) begin; c < (int64_t) end; c++) {
+      load_taps (packing->weights, o, c, n, taps);
+      transform_taps (packing, taps, nr, panel + (c + 1) * nr);
+    }
   }
 }
 
 void
 forge_winograd_pack (int threads, const ForgeConv *conv, const ForgeWinograd *w,
-    const ForgeWinogradWeights *weights, const float *bias, float *planes,
-    float *packed)
+    const ForgeWinogradWeights *weights, const float *bias, float *packed)
 {
-  Packing packing = { conv, w, weights, planes, packed };
+  Packing packing = { conv, w, weights, packed, { { 0 } } };
+  double g[6][3];
+  forge_winograd_g (g);
+  for (int i = 0; i < 6 * 3; i++)
+    packing.g[i / 3][i % 3] = (float) g[i / 3][i % 3];
   forge_op_ranges (
-      threads, (size_t) conv->c, PACK_CHANNELS, write_planes, &packing);
-  forge_pool_run (threads, POINTS, pack_point, &packing);
+      threads, (size_t) conv->c, PACK_CHANNELS, pack_channels, &packing);
   float *out = packed + POINTS * w->point_count;
   for (int64_t o = 0; o < conv->o; o++)
     out[o] = bias ? bias[o] : 0;

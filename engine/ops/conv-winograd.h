@@ -15,7 +15,6 @@ typedef struct {
   int64_t block_out, out_blocks;   /* output channels of one task */
   size_t point_count;              /* packed floats of one point */
   size_t packed_count;             /* of all points, and the bias behind them */
-  size_t plane_count;              /* floats of scratch to pack with */
   size_t lane_count;               /* scratch floats of one thread */
   int n_lanes;
 } ForgeWinograd;
@@ -47,10 +46,10 @@ gboolean forge_winograd_plan (
     const ForgeConv *conv, gboolean training, ForgeWinograd *winograd);
 /* The matrix G of the weights' transform G g G^T. */
 void forge_winograd_g (double g[6][3]);
-/* @bias may be NULL; @planes: scratch of plane_count; @packed: packed_count. */
+/* @bias may be NULL; @packed: packed_count floats. */
 void forge_winograd_pack (int threads, const ForgeConv *conv,
     const ForgeWinograd *winograd, const ForgeWinogradWeights *weights,
-    const float *bias, float *planes, float *packed);
+    const float *bias, float *packed);
 /* 36 pointers a tile, of the first image. */
 void forge_winograd_write_rows (const ForgeConv *conv,
     const ForgeWinograd *winograd, const float *in, const float *zero,

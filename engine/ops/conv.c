@@ -165,30 +165,17 @@ winograd_weights (const ForgeConv *conv, const float *weights)
 
 /* FALSE when memory runs out. */
 static gboolean
-pack_by_winograd (Prepared *p, const float *weights, const float *bias)
-{
-  float *planes =
-      forge_aligned_alloc (p->winograd.plane_count * sizeof *planes);
-  if (!planes)
-    return FALSE;
-  ForgeWinogradWeights from = winograd_weights (&p->conv, weights);
-  forge_winograd_pack (
-      0, &p->conv, &p->winograd, &from, bias, planes, p->packed);
-  forge_aligned_free (planes);
-  return TRUE;
-}
-
-/* FALSE when memory runs out. */
-static gboolean
 pack_constant (Prepared *p, const float *weights, const float *bias)
 {
   size_t count = p->by_winograd ? p->winograd.packed_count : p->packed_count;
   p->packed = forge_aligned_alloc0 (count * sizeof (float));
   if (!p->packed)
     return FALSE;
+  ForgeWinogradWeights from = winograd_weights (&p->conv, weights);
   if (p->by_winograd)
-    return pack_by_winograd (p, weights, bias);
-  pack (p, weights, bias, p->packed);
+    forge_winograd_pack (0, &p->conv, &p->winograd, &from, bias, p->packed);
+  else
+    pack (p, weights, bias, p->packed);
   return TRUE;
 }
 
@@ -199,7 +186,7 @@ training_count (const Prepared *p)
   const ForgeWinograd *w = &p->trained;
   if (!p->trained_by_winograd)
     return p->packed_count;
-  return w->packed_count + w->plane_count + (size_t) w->n_lanes * w->lane_count;
+  return w->packed_count + (size_t) w->n_lanes * w->lane_count;
 }
 
 static gboolean
@@ -395,8 +382,7 @@ run_winograd (
   const Prepared *p = job->p;
   float *lanes = (float *) step->workspace + p->lanes_at;
   if (step->training)
-    lanes = (float *) step->backward_workspace + winograd->packed_count +
-            winograd->plane_count;
+    lanes = (float *) step->backward_workspace + winograd->packed_count;
   const ForgeWinogradJob product = { .conv = &p->conv,
     .winograd = winograd,
     .rows = job->bound->rows,
@@ -494,8 +480,8 @@ weights_of (const ForgeStep *step, const Prepared *p)
     return packed;
   }
   ForgeWinogradWeights from = winograd_weights (&p->conv, weights);
-  forge_winograd_pack (step->threads, &p->conv, &p->trained, &from, bias,
-      packed + p->trained.packed_count, packed);
+  forge_winograd_pack (
+      step->threads, &p->conv, &p->trained, &from, bias, packed);
   return packed;
 }
 
