@@ -21,8 +21,8 @@ enum { PIXELS = SIDE * SIDE };
 
 /* Rows lie a line apart from a power of two, or they meet in one set. */
 #define PAD 16
-#define MAX_CHUNK_TILES 96
-#define MAX_CHUNK_BYTES (8 * 1024 * 1024)
+#define MIN_CHUNK_TILES 24
+#define MAX_CHUNK_TILES 192
 #define MAX_PARTS 8
 #define MAX_PART_BYTES ((size_t) 64 << 20)
 /* Channels that the last transform takes together. */
@@ -51,8 +51,9 @@ make_plan (const ForgeConv *conv, Plan *plan)
   if (!forge_winograd_plan (conv, TRUE, &plan->w))
     return FALSE;
   plan->all_tiles = conv->n * plan->w.tiles;
-  int64_t tile_bytes = POINTS * 4 * (plan->x_row + plan->dy_row);
-  plan->chunk_tiles = CLAMP (MAX_CHUNK_BYTES / tile_bytes, 1, MAX_CHUNK_TILES);
+  /* As many floats as a part has: both are written and read once a chunk. */
+  plan->chunk_tiles = CLAMP (conv->c * conv->o / (conv->c + conv->o),
+      MIN_CHUNK_TILES, MAX_CHUNK_TILES);
   plan->part_count = forge_conv_align ((size_t) (POINTS * conv->o * conv->c));
   int64_t fit =
       (int64_t) (MAX_PART_BYTES / (plan->part_count * sizeof (float)));
