@@ -63,8 +63,7 @@ forge_winograd_dx (const ForgeConvGradient *gradient)
   memset (zero, 0, (size_t) back.c * sizeof *zero);
   forge_winograd_write_rows (&back, &w, gradient->dy, zero, rows);
   ForgeWinogradWeights weights = { gradient->weights, 9, back.o * 9, TRUE };
-  forge_winograd_pack (
-      gradient->threads, &back, &w, &weights, NULL, packed);
+  forge_winograd_pack (gradient->threads, &back, &w, &weights, NULL, packed);
   ForgeWinogradJob job = { .conv = &back,
     .winograd = &w,
     .rows = rows,

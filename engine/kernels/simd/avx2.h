@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Vectors on AVX2 with FMA3: 8 floats, tails by maskload and maskstore, which
- * never touch (or fault on) what the mask leaves out. A masked store takes AMD's
- * cores a dozen cycles or more, so a whole vector does without.
- * Names as in avx512.h. */
+ * never touch (or fault on) what the mask leaves out. A masked store takes
+ * AMD's cores a dozen cycles or more, so a whole vector does without. Names as
+ * in avx512.h. */
 #pragma once
 
 #include <immintrin.h>
