@@ -43,7 +43,9 @@ G_BEGIN_DECLS
  * @tuning_epochs: at most so many then; @epochs are the new layer's
  *
  * @optimiser: "adam" (decay as part of the gradient), "adamw" (decay apart
- *   from it) or "sgd"
+ *   from it), "sgd", or "muon": filters of convolutions that are not depthwise
+ *   and the matrices of dense layers, but for the last layer, move by momentum
+ *   that is made orthogonal; all else by "sgd"
  * @learning_rate: at the height of the schedule, for the mean loss of a
  *   batch, > 0
  * @rate_batch: @learning_rate is for batches of so many images and is scaled
@@ -57,8 +59,16 @@ G_BEGIN_DECLS
  *   every @step_epochs epochs
  * @warmup_epochs: the rate rises in a straight line over so many epochs,
  *   whatever the schedule; 0 = none
- * @momentum: of "sgd", 0 to below 1
+ * @momentum: of "sgd" and what "muon" leaves to it, 0 to below 1
  * @nesterov: look ahead along the momentum
+ * @muon_rate: the learning rate of what moves by Muon, > 0. It goes along the
+ *   same schedule, but is for any @batch as it is, as the length of a gradient
+ *   does not matter to it
+ * @muon_momentum: the same for its momentum, 0 to below 1
+ * @muon_steps: of the Newton-Schulz iteration, 1 to 20
+ * @muon_normalise: before each step such a weight is brought to the norm sqrt
+ *   (filters), which takes the place of its decay: for layers that a batch
+ *   norm follows
  * @weight_decay: 0 = none
  * @decay_all: decay biases, scales and shifts too; else only weights of two
  *   or more dimensions
@@ -109,7 +119,8 @@ G_BEGIN_DECLS
  * Regularization" (2019); Smith and Topin, "Super-Convergence" (2018); Zhang
  * et al., "Lookahead Optimizer" (2019) and "mixup" (2018); DeVries and Taylor,
  * "Cutout" (2017); Zhong et al., "Random Erasing" (2020); Jordan, "94% on
- * CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv 2404.00498).
+ * CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv 2404.00498); Jordan et al.,
+ * "Muon: An optimizer for hidden layers in neural networks" (2024).
  * Since: 0.1
  */
 typedef struct {
@@ -137,6 +148,9 @@ typedef struct {
   double step_factor, warmup_epochs;
   double momentum;
   gboolean nesterov;
+  double muon_rate, muon_momentum;
+  guint muon_steps;
+  gboolean muon_normalise;
   double weight_decay;
   gboolean decay_all;
   double bias_rate, shift_rate;
@@ -167,7 +181,8 @@ typedef struct {
     .optimiser = "adam", .learning_rate = 1e-3, .schedule = "cosine",          \
     .final_learning_rate = -1, .cycle_start = 0.2, .cycle_peak = 0.23,         \
     .cycle_end = 0.07, .step_epochs = 10, .step_factor = 0.1, .momentum = 0.9, \
-    .nesterov = TRUE, .bias_rate = 1, .shift_rate = 1, .loss = "softmax",      \
+    .nesterov = TRUE, .muon_rate = 0.24, .muon_momentum = 0.6,                 \
+    .muon_steps = 5, .bias_rate = 1, .shift_rate = 1, .loss = "softmax",       \
     .dropout = 0.3, .patience = 8, .best_by = "loss", .flip = "random",        \
     .shift = 2, .border = "edge"                                               \
   }

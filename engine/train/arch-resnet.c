@@ -147,6 +147,7 @@ set_defaults (ForgeTrainParams *params)
    * same for their mean. */
   params->optimiser = "sgd";
   params->momentum = 0.85;
+  params->muon_normalise = TRUE;
   params->learning_rate = 1.5;
   params->rate_batch = 1024;
   params->weight_decay = 1.33e-3;

@@ -74,7 +74,8 @@ run_step (Fit *fit, ForgeLoss *sum, GError **error)
   if (!isfinite (sum->loss))
     return diverged (fit, error);
   forge_executor_backward (learner);
-  forge_trainer_update (trainer, fit->progress.learning_rate);
+  double rate = fit->progress.learning_rate;
+  forge_trainer_update (trainer, rate, rate / fit->schedule.rate);
   return TRUE;
 }
 

@@ -57,7 +57,8 @@ forge_optimiser_step (const ForgeOptimiser *optimiser, uint64_t step,
     float scale, size_t n, float *value, const float *gradient, float *m,
     float *v)
 {
-  if (optimiser->kind == FORGE_OPTIMISER_SGD)
+  if (optimiser->kind == FORGE_OPTIMISER_SGD ||
+      optimiser->kind == FORGE_OPTIMISER_MUON)
     sgd_step (optimiser, scale, n, value, gradient, m);
   else
     adam_step (optimiser, step, scale, n, value, gradient, m, v);

@@ -11,6 +11,7 @@ typedef enum {
   FORGE_OPTIMISER_ADAM,
   FORGE_OPTIMISER_ADAMW,
   FORGE_OPTIMISER_SGD,
+  FORGE_OPTIMISER_MUON, /* muon.h; SGD where that does not apply */
 } ForgeOptimiserKind;
 
 typedef struct {

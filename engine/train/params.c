@@ -9,8 +9,10 @@
 
 #define MAX_SHIFT 64
 #define MAX_CUTOUT 4096
+#define MAX_MUON_STEPS 20
 
-static const char *const optimisers[] = { "adam", "adamw", "sgd", NULL };
+static const char *const optimisers[] = { "adam", "adamw", "sgd", "muon",
+  NULL };
 static const char *const schedules[] = { "cosine", "one-cycle", "step",
   "constant", NULL };
 static const char *const losses[] = { "softmax", "sigmoid", NULL };
@@ -129,6 +131,16 @@ check_optimiser (const ForgeTrainParams *params, GError **error)
 }
 
 static gboolean
+check_muon (const ForgeTrainParams *params, GError **error)
+{
+  return check (isfinite (params->muon_rate) && params->muon_rate > 0,
+             "muon_rate", "a number above 0", error) &&
+         check (params->muon_momentum >= 0 && params->muon_momentum < 1,
+             "muon_momentum", "0 to below 1", error) &&
+         within (params->muon_steps, 1, MAX_MUON_STEPS, "muon_steps", error);
+}
+
+static gboolean
 check_augmentation (const ForgeTrainParams *params, GError **error)
 {
   return check (params->shift <= MAX_SHIFT, "shift", "0 to 64 pixels", error) &&
@@ -169,7 +181,8 @@ forge_params_check (
 {
   return check_run (params, error) && check_words (params, words, error) &&
          check_rates (params, error) && check_optimiser (params, error) &&
-         check_augmentation (params, error) && check_transfer (params, error);
+         check_muon (params, error) && check_augmentation (params, error) &&
+         check_transfer (params, error);
 }
 
 void

@@ -65,9 +65,16 @@ add_optimiser (JsonBuilder *builder, const ForgeTrainer *trainer)
 {
   const ForgeTrainParams *params = trainer->params;
   add_string (builder, "optimiser", params->optimiser);
-  if (trainer->words.optimiser == FORGE_OPTIMISER_SGD) {
+  gboolean is_muon = trainer->words.optimiser == FORGE_OPTIMISER_MUON;
+  if (trainer->words.optimiser == FORGE_OPTIMISER_SGD || is_muon) {
     add_double (builder, "momentum", params->momentum);
     add_bool (builder, "nesterov", params->nesterov);
+  }
+  if (is_muon) {
+    add_double (builder, "muon_rate", params->muon_rate);
+    add_double (builder, "muon_momentum", params->muon_momentum);
+    add_int (builder, "muon_steps", params->muon_steps);
+    add_bool (builder, "muon_normalise", params->muon_normalise);
   }
   add_double (builder, "weight_decay", params->weight_decay);
   add_bool (builder, "decay_all", params->decay_all);

@@ -5,6 +5,7 @@
  * from the beginning or after some epochs. */
 #include <string.h>
 
+#include "graph/pass-util.h"
 #include "train/trainer.h"
 
 /* Elements of a span: some microseconds of work. */
@@ -110,7 +111,8 @@ add_slot (const ForgeTrainer *trainer, GArray *slots, const ForgeNode *node,
     gboolean decays = value->shape.rank >= 2 || params->decay_all;
     slot.decay = decays ? params->weight_decay / slot.rate : 0;
     slot.m = g_new0 (float, slot.n);
-    if (trainer->words.optimiser != FORGE_OPTIMISER_SGD)
+    if (trainer->words.optimiser == FORGE_OPTIMISER_ADAM ||
+        trainer->words.optimiser == FORGE_OPTIMISER_ADAMW)
       slot.v = g_new0 (float, slot.n);
   }
   gsize size_bytes = slot.n * sizeof (float);
@@ -135,6 +137,42 @@ add_spans (ForgeTrainer *trainer)
   trainer->partials = g_new0 (double, trainer->spans->len + 1);
 }
 
+/* The layer that makes the class scores: the last that has weights. */
+static const ForgeNode *
+find_last_layer (const ForgeGraph *graph)
+{
+  for (guint n = graph->nodes->len; n > 0; n--) {
+    const ForgeNode *node = graph->nodes->pdata[n - 1];
+    if (forge_node_is (node, "Gemm") || forge_node_is (node, "MatMul") ||
+        forge_node_is (node, "Conv"))
+      return node;
+  }
+  return NULL;
+}
+
+/* Room for the largest of the matrices. */
+static gboolean
+make_muon (ForgeTrainer *trainer, GError **error)
+{
+  size_t most_side = 0, most_longer = 0, most_elems = 0;
+  for (guint i = 0; i < trainer->n_slots; i++) {
+    const ForgeMuonShape *shape = &trainer->slots[i].muon;
+    most_side = MAX (most_side, MIN (shape->n_rows, shape->n_columns));
+    most_longer = MAX (most_longer, MAX (shape->n_rows, shape->n_columns));
+    most_elems = MAX (most_elems, shape->n_rows * shape->n_columns);
+  }
+  if (most_elems == 0)
+    return TRUE;
+  trainer->muon = forge_muon_new (
+      most_side, most_longer, most_elems, trainer->params->threads);
+  if (!trainer->muon)
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
+        "no memory for the products of optimiser muon: matrices of up to %zu "
+        "numbers, %zu on the shorter side",
+        most_elems, most_side);
+  return trainer->muon != NULL;
+}
+
 gboolean
 forge_slots_new (ForgeTrainer *trainer, GError **error)
 {
@@ -144,6 +182,7 @@ forge_slots_new (ForgeTrainer *trainer, GError **error)
   GArray *slots = g_array_new (FALSE, FALSE, sizeof (ForgeSlot));
   g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
   const ForgeGraph *graph = trainer->logits;
+  const ForgeNode *last = find_last_layer (graph);
   for (guint n = 0; n < graph->nodes->len; n++) {
     const ForgeNode *node = graph->nodes->pdata[n];
     for (guint i = 0; i < node->inputs->len; i++) {
@@ -152,14 +191,18 @@ forge_slots_new (ForgeTrainer *trainer, GError **error)
           value->dtype != FORGE_FLOAT32 || !g_hash_table_add (seen, value))
         continue;
       guint until_epoch = apply_freeze (freeze, value);
-      if (!value->frozen)
-        add_slot (trainer, slots, node, i, until_epoch);
+      if (value->frozen)
+        continue;
+      add_slot (trainer, slots, node, i, until_epoch);
+      if (trainer->words.optimiser == FORGE_OPTIMISER_MUON && node != last)
+        g_array_index (slots, ForgeSlot, slots->len - 1).muon =
+            forge_muon_shape (node, i);
     }
   }
   trainer->n_slots = slots->len;
   trainer->slots = (ForgeSlot *) (void *) g_array_free (slots, FALSE);
   add_spans (trainer);
-  return check_freeze (freeze, error);
+  return check_freeze (freeze, error) && make_muon (trainer, error);
 }
 
 void
@@ -174,6 +217,7 @@ forge_slots_free (ForgeTrainer *trainer)
     g_free (slot->slow);
   }
   g_free (trainer->slots);
+  forge_muon_free (trainer->muon);
   g_clear_pointer (&trainer->spans, g_array_unref);
   g_free (trainer->partials);
 }

@@ -18,6 +18,7 @@
 #include "run/executor.h"
 #include "train/arch.h"
 #include "train/loss.h"
+#include "train/muon.h"
 #include "train/optimiser.h"
 #include "train/prefetch.h"
 
@@ -40,8 +41,9 @@ typedef struct {
   const float *gradient; /* of the learner; NULL = not trained at present */
   size_t n;
   gboolean is_statistic;
-  guint until_epoch;  /* trained for so many epochs; 0 = always */
-  double rate, decay; /* factor of the learning rate; weight decay */
+  guint until_epoch;   /* trained for so many epochs; 0 = always */
+  double rate, decay;  /* factor of the learning rate; weight decay */
+  ForgeMuonShape muon; /* no rows = by the optimiser's other rule */
   float *m, *v, *best, *average, *slow;
 } ForgeSlot;
 
@@ -81,6 +83,7 @@ typedef struct {
   guint n_slots;
   GArray *spans;    /* ForgeSpan, of all slots */
   double *partials; /* [spans->len] */
+  ForgeMuon *muon;  /* NULL = no slot needs it */
   ForgeTrainState state;
   /* Of a backbone that is frozen: the value that its new layer reads, [N,
    * n_features]. NULL = the network is trained as a whole. */
@@ -144,8 +147,10 @@ void forge_slots_restore_best (ForgeTrainer *trainer);
 void forge_slots_swap_average (ForgeTrainer *trainer);
 
 /* One step of the optimiser by the learner's gradients, then averages and
- * slow weights. Counts state.step. */
-void forge_trainer_update (ForgeTrainer *trainer, double learning_rate);
+ * slow weights. @learning_rate has come to the part @height of the highest,
+ * and Muon's own rate goes with it. Counts state.step. */
+void forge_trainer_update (
+    ForgeTrainer *trainer, double learning_rate, double height);
 /* What of the slow weights stays at a Lookahead step: 0.95^5 (step /
  * n_steps)^3, and all of it at the last step. Source: tysam-code, hlb-CIFAR10
  * (2023). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What a step does to the weights, in spans over the pool: gradient norm, the
- * optimiser, the exponential average, the slow weights. How the work is split
+ * optimiser, the exponential average, the slow weights. Matrices that go by
+ * Muon are taken one by one, each by the whole pool. How the work is split
  * depends on the network alone, so the bits do not depend on the threads. */
 #include <math.h>
 
@@ -11,6 +12,7 @@
 typedef struct {
   ForgeTrainer *trainer;
   double learning_rate;
+  double height;   /* part of the highest rate */
   float scale;     /* of the gradients */
   float keep;      /* of the average */
   float keep_slow; /* of the slow weights; < 0 = no such step */
@@ -69,7 +71,7 @@ update_span (void *user_data, int task)
   const ForgeSpan *span = span_at (update->trainer, task);
   const ForgeSlot *slot = &update->trainer->slots[span->slot];
   float *value = slot->value->data;
-  if (slot->gradient)
+  if (slot->gradient && slot->muon.n_rows == 0)
     optimise_span (update, slot, span);
   if (slot->slow && update->keep_slow >= 0) {
     move_towards (update->keep_slow, span->begin, span->end, value, slot->slow);
@@ -78,6 +80,28 @@ update_span (void *user_data, int task)
   }
   if (slot->average)
     move_towards (update->keep, span->begin, span->end, value, slot->average);
+}
+
+static void
+optimise_matrices (const Update *update)
+{
+  ForgeTrainer *trainer = update->trainer;
+  const ForgeTrainParams *params = trainer->params;
+  for (guint i = 0; i < trainer->n_slots; i++) {
+    const ForgeSlot *slot = &trainer->slots[i];
+    if (!slot->gradient || slot->muon.n_rows == 0)
+      continue;
+    const ForgeMuonRule rule = {
+      .learning_rate = params->muon_rate * trainer->rate_scale * update->height,
+      .momentum = params->muon_momentum,
+      .nesterov = params->nesterov,
+      .n_steps = params->muon_steps,
+      .normalises = params->muon_normalise,
+      .weight_decay = slot->decay
+    };
+    forge_muon_step (trainer->muon, &rule, &slot->muon, update->scale,
+        slot->value->data, slot->gradient, slot->m);
+  }
 }
 
 static float
@@ -104,20 +128,23 @@ forge_lookahead_decay (uint64_t step, uint64_t n_steps)
 }
 
 void
-forge_trainer_update (ForgeTrainer *trainer, double learning_rate)
+forge_trainer_update (
+    ForgeTrainer *trainer, double learning_rate, double height)
 {
   const ForgeTrainParams *params = trainer->params;
   uint64_t step = ++trainer->state.step;
   uint64_t n_steps = (uint64_t) trainer->epochs * trainer->n_steps;
-  Update update = {
-    .trainer = trainer, .learning_rate = learning_rate, .keep_slow = -1
-  };
+  Update update = { .trainer = trainer,
+    .learning_rate = learning_rate,
+    .height = height,
+    .keep_slow = -1 };
   update.scale = clip_scale (&update);
   update.keep = (float) MIN (
       params->ema_decay, (double) (1 + step) / (double) (10 + step));
   if (params->lookahead > 0 &&
       (step % params->lookahead == 0 || step == n_steps))
     update.keep_slow = (float) forge_lookahead_decay (step, n_steps);
+  optimise_matrices (&update);
   forge_pool_run (
       params->threads, (int) trainer->spans->len, update_span, &update);
 }

@@ -14,7 +14,7 @@
  * their ranges are known to hold. */
 typedef struct {
   int epochs, batch, shift, patience, rate_batch, step_epochs, lookahead;
-  int cutout, variants, unfreeze, tuning_epochs;
+  int cutout, variants, unfreeze, tuning_epochs, muon_steps;
   gint64 seed;
 } Numbers;
 
@@ -183,7 +183,9 @@ optimiser_group (Parser *parser, ForgeTrainParams *p, Numbers *n)
 {
   const Word words[] = {
     { "optimiser", 0, G_OPTION_ARG_STRING, &p->optimiser,
-        "adam, adamw (decoupled decay) or sgd", "WORD" },
+        "adam, adamw (decoupled decay), sgd, or muon: hidden layers by "
+        "orthogonal steps, the rest by sgd",
+        "WORD" },
     { "freeze-weights", 0, G_OPTION_ARG_STRING, &p->freeze,
         "names that do not train, with * and ?; NAME@3 trains three epochs",
         "NAME,..." },
@@ -197,6 +199,11 @@ optimiser_group (Parser *parser, ForgeTrainParams *p, Numbers *n)
         "--lr is for batches of so many, and goes with --batch; 0 = as it is",
         "N" },
     { "momentum", 0, real, &p->momentum, 0, 0.9999, "of sgd", "X" },
+    { "muon-lr", 0, real, &p->muon_rate, 1e-12, 100,
+        "muon's own rate, for any --batch, along the same schedule", "X" },
+    { "muon-momentum", 0, real, &p->muon_momentum, 0, 0.9999, "of muon", "X" },
+    { "muon-steps", 0, G_OPTION_ARG_INT, &n->muon_steps, 1, 20,
+        "of Newton-Schulz, that make a step orthogonal", "N" },
     { "weight-decay", 0, real, &p->weight_decay, 0, 1, "0 = none", "X" },
     { "bias-lr", 0, real, &p->bias_rate, 1e-6, 1e6,
         "factor of the rate for biases", "X" },
@@ -212,6 +219,13 @@ optimiser_group (Parser *parser, ForgeTrainParams *p, Numbers *n)
   add_numbers (parser, numbers, G_N_ELEMENTS (numbers));
   add_entry (parser, "no-nesterov", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE,
       &p->nesterov, "plain momentum", NULL);
+  add_entry (parser, "muon-normalise", 0, 0, G_OPTION_ARG_NONE,
+      &p->muon_normalise,
+      "keep the norm of what moves by muon at the root of its filters' number",
+      NULL);
+  add_entry (parser, "no-muon-normalise", 0, G_OPTION_FLAG_REVERSE,
+      G_OPTION_ARG_NONE, &p->muon_normalise,
+      "let it grow (the default but for forge-resnet)", NULL);
   add_entry (parser, "decay-all", 0, 0, G_OPTION_ARG_NONE, &p->decay_all,
       "decay biases, scales and shifts too", NULL);
   return end_group (parser, "optimiser", "Optimiser:");
@@ -386,6 +400,7 @@ numbers_from (Numbers *n, const ForgeTrainParams *p)
     .rate_batch = (int) p->rate_batch,
     .step_epochs = (int) p->step_epochs,
     .lookahead = (int) p->lookahead,
+    .muon_steps = (int) p->muon_steps,
     .cutout = (int) p->cutout,
     .variants = (int) p->feature_variants,
     .unfreeze = (int) p->unfreeze,
@@ -403,6 +418,7 @@ numbers_to (const Numbers *n, ForgeTrainParams *p)
   p->rate_batch = (guint) n->rate_batch;
   p->step_epochs = (guint) n->step_epochs;
   p->lookahead = (guint) n->lookahead;
+  p->muon_steps = (guint) n->muon_steps;
   p->cutout = (guint) n->cutout;
   p->feature_variants = (guint) n->variants;
   p->unfreeze = (guint) n->unfreeze;

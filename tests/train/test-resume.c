@@ -27,6 +27,10 @@ static const Case cases[] = {
       0, 0, 5 },
   { "resnet-ema", SMALL_RESNET, "adam", "constant", NULL, "alternating", 0.9, 0,
       2 },
+  { "muon", "forge-cnn", "muon", "one-cycle", "conv1.*@1", "random", 0, 0.4,
+      0 },
+  { "resnet-muon", SMALL_RESNET, "muon", "one-cycle", "whiten.bias@2",
+      "alternating", 0.9, 0, 5 },
 };
 
 static void
@@ -36,6 +40,7 @@ run_init_case (Run *run, const Case *c)
   ForgeTrainParams *params = &run->params;
   params->arch = c->arch;
   params->optimiser = c->optimiser;
+  params->muon_normalise = c->lookahead > 0;
   params->schedule = c->schedule;
   params->freeze = c->freeze;
   params->flip = c->flip;
@@ -189,7 +194,7 @@ unknown_words_and_names_are_refused (void)
     run.params.field = value;                       \
     run_refused (&run, FORGE_ERROR_ARGUMENT, hint); \
   } while (0)
-  REFUSED (optimiser, "lamb", "adam, adamw, sgd, found 'lamb'");
+  REFUSED (optimiser, "lamb", "adam, adamw, sgd, muon, found 'lamb'");
   REFUSED (schedule, "poly", "'schedule'");
   REFUSED (loss, NULL, "'loss'");
   REFUSED (flip, "up", "'flip'");
@@ -200,6 +205,11 @@ unknown_words_and_names_are_refused (void)
   REFUSED (class_weights, "1,2,3", "2 numbers");
   REFUSED (class_weights, "1,-2", "found '1,-2'");
   REFUSED (momentum, 1, "'momentum'");
+  REFUSED (muon_rate, 0, "'muon_rate'");
+  REFUSED (muon_rate, NAN, "'muon_rate'");
+  REFUSED (muon_momentum, 1, "'muon_momentum'");
+  REFUSED (muon_steps, 0, "'muon_steps': expected 1 to 20, found 0");
+  REFUSED (muon_steps, 21, "'muon_steps'");
   REFUSED (ema_decay, 1, "'ema_decay'");
   REFUSED (clip_norm, NAN, "'clip_norm'");
   REFUSED (label_smoothing, -0.1, "'label_smoothing'");
