@@ -38,6 +38,20 @@ typedef void (*forge_dwconv_f32_fn) (size_t n_pixels, size_t n_channels,
     const float *zero, const float *weights, float *out,
     ptrdiff_t out_stride_elems, float min, float max);
 
+/* Depthwise convolution of groups of four neighbours in a row of pixels, whose
+ * windows share columns: kw is 3, 5 or 7, kh at most 7, the stride 1 or 2, and
+ * pixel p of a group has tap (y, x) in column stride * p + x of row y:
+ *   out[pixels[g] + p][c] = clamp (bias[c] + sum_y sum_x
+ *       columns[(g * kh + y) * n_columns + stride * p + x][c] * w[y][x][c])
+ * for p < 4 and n_columns = 3 * stride + kw. `pixels` counts in out_stride;
+ * zero, offset and weights as in dwconv_f32. */
+#define FORGE_DWSLIDE_PIXELS 4
+typedef void (*forge_dwslide_f32_fn) (size_t n_groups, size_t n_channels,
+    size_t kh, size_t kw, size_t stride, const float *const *columns,
+    ptrdiff_t offset_elems, const float *zero, const float *weights,
+    const uint32_t *pixels, float *out, ptrdiff_t out_stride_elems, float min,
+    float max);
+
 /* Winograd's F(4x4, 3x3): a tile of 4x4 outputs of a 3x3 convolution at stride
  * 1 from 6x6 inputs, with 36 products a channel instead of 144.
  * Input: out[i * out_stride + c] = (B^T d B)[i / 6][i % 6],

@@ -6,7 +6,7 @@
  * Forward is an indirect matrix product: bind writes one pointer per output
  * pixel and tap, so padding, strides and dilation cost nothing in the kernel.
  * The fuse-residual pass gives input 3, which is added before the activation.
- * One channel a group goes to the depthwise kernel, 3x3 with many channels to
+ * One channel a group goes to conv-depthwise.c, 3x3 with many channels to
  * conv-winograd.c. A node in NCHW order is
  * transposed into workspace and back; the layout pass makes that rare.
  * Source: ONNX operator specification, Conv-11; M. Dukhan, The Indirect
@@ -18,13 +18,13 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
+#include "ops/conv-depthwise.h"
 #include "ops/conv-winograd.h"
 #include "ops/op-util.h"
 
 /* Weights that one task walks through stay within half a small L2. */
 #define BLOCK_WEIGHT_BYTES (192 * 1024)
 #define BLOCK_TILES 16
-#define BLOCK_PIXELS 64
 /* A product is cut into at least as many, where it has the tiles. */
 #define MIN_TASKS 8
 /* Inputs of so few channels are worth a padded copy. */
@@ -40,6 +40,7 @@ typedef struct {
   ForgeWinograd winograd;
   gboolean trained_by_winograd; /* the forward of training */
   ForgeWinograd trained;
+  ForgeDepthwise depthwise;
   /* What the product takes for taps and channels. Taps that lie side by side
    * in a row of the image are one tap of more channels: fewer pointers to
    * follow for the same sum. */
@@ -53,6 +54,7 @@ typedef struct {
 /* Of one session: pointers into its activations. */
 typedef struct {
   const float **rows;
+  uint32_t *pixels; /* of conv-depthwise.c */
   float *zero;
 } Bound;
 
@@ -108,9 +110,7 @@ count_rows (const Prepared *p)
 {
   size_t mr = forge_kernels ()->igemm_mr;
   size_t pixels = (size_t) p->conv.out_pixels;
-  if (!p->conv.depthwise)
-    pixels = (pixels + mr - 1) / mr * mr;
-  return pixels * (size_t) p->n_taps;
+  return (pixels + mr - 1) / mr * mr * (size_t) p->n_taps;
 }
 
 static void
@@ -206,6 +206,8 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
   gboolean constant = w->constant && (!b || b->constant);
   p->by_winograd = constant && forge_winograd_plan (conv, FALSE, &p->winograd);
   p->trained_by_winograd = forge_winograd_plan (conv, TRUE, &p->trained);
+  if (conv->depthwise)
+    forge_depthwise_plan (conv, &p->depthwise);
   fold_taps (p);
   size_t n_floats;
   plan_workspace (node, p, constant, &n_floats);
@@ -234,6 +236,7 @@ bound_free (gpointer data)
   Bound *bound = data;
   forge_aligned_free (bound->rows);
   forge_aligned_free (bound->zero);
+  g_free (bound->pixels);
   g_free (bound);
 }
 
@@ -252,12 +255,12 @@ row_pointer (const Prepared *p, const float *in, const float *zero,
   return at < 0 ? zero : in + at * p->conv.c;
 }
 
-/* Depthwise: rows[pixel][tap]. Else tiles of mr pixels: rows[tile][tap][m],
- * the last tile filled up with its last pixel. */
+/* Tiles of mr pixels: rows[tile][tap][m], the last tile filled up with its
+ * last pixel. */
 static void
 write_rows (const Prepared *p, const float *in, Bound *bound)
 {
-  int64_t mr = p->conv.depthwise ? 1 : (int64_t) forge_kernels ()->igemm_mr;
+  int64_t mr = (int64_t) forge_kernels ()->igemm_mr;
   int64_t pixels = p->conv.out_pixels, taps = p->n_taps;
   const float **row = bound->rows;
   for (int64_t first = 0; first < pixels; first += mr)
@@ -276,6 +279,31 @@ winograd_of (const ForgeStep *step, const Prepared *p)
   return p->by_winograd ? &p->winograd : NULL;
 }
 
+static size_t
+count_pointers (const ForgeStep *step, const Prepared *p)
+{
+  const ForgeWinograd *winograd = winograd_of (step, p);
+  if (winograd)
+    return (size_t) winograd->tiles * FORGE_WINOGRAD_POINTS;
+  return p->conv.depthwise ? p->depthwise.n_pointers : count_rows (p);
+}
+
+static void
+write_pointers (
+    const ForgeStep *step, const Prepared *p, const float *in, Bound *bound)
+{
+  const ForgeWinograd *winograd = winograd_of (step, p);
+  if (winograd)
+    forge_winograd_write_rows (
+        &p->conv, winograd, in, bound->zero, bound->rows);
+  else if (p->conv.depthwise)
+    forge_depthwise_bind (
+        &p->conv, &p->depthwise, in, bound->zero, bound->rows, bound->pixels);
+  else
+    write_rows (
+        p, p->is_padded ? (float *) step->workspace + p->padded_at : in, bound);
+}
+
 static gboolean
 bind (ForgeStep *step, GError **error)
 {
@@ -287,21 +315,15 @@ bind (ForgeStep *step, GError **error)
   step->bound.free = bound_free;
   bound->zero = forge_aligned_alloc0 (
       (size_t) MAX (p->conv.c, p->n_channels) * sizeof (float));
-  const ForgeWinograd *winograd = winograd_of (step, p);
-  size_t n_rows = winograd ? (size_t) winograd->tiles * FORGE_WINOGRAD_POINTS
-                           : count_rows (p);
+  size_t n_rows = count_pointers (step, p);
+  bound->pixels = g_new0 (uint32_t, (gsize) p->depthwise.groups);
   bound->rows = forge_aligned_alloc (n_rows * sizeof (float *));
   if (!bound->zero || !bound->rows) {
     g_clear_pointer (&step->bound.data, bound_free);
     return forge_node_error (step->node, error, FORGE_ERROR_MEMORY,
         "out of memory: %zu pointers", n_rows);
   }
-  if (winograd)
-    forge_winograd_write_rows (
-        &p->conv, winograd, in, bound->zero, bound->rows);
-  else
-    write_rows (
-        p, p->is_padded ? (float *) step->workspace + p->padded_at : in, bound);
+  write_pointers (step, p, in, bound);
   return TRUE;
 }
 
@@ -330,18 +352,19 @@ activate_rows (const Job *job, float *out, size_t n_pixels, size_t n_out)
 }
 
 static void
-run_depthwise (void *data, int task)
+run_depthwise (const ForgeStep *step, const Job *job)
 {
-  const Job *job = data;
-  const ForgeConv *conv = &job->p->conv;
-  int64_t n = task / job->pixel_blocks;
-  int64_t first = task % job->pixel_blocks * BLOCK_PIXELS;
-  size_t pixels = (size_t) MIN (BLOCK_PIXELS, conv->out_pixels - first);
-  float *out = job->out + (n * conv->out_pixels + first) * conv->o;
-  forge_kernels ()->dwconv_f32 (pixels, (size_t) conv->c, (size_t) conv->taps,
-      job->bound->rows + first * conv->taps, n * conv->in_pixels * conv->c,
-      job->bound->zero, job->weights, out, conv->o, job->min, job->max);
-  activate_rows (job, out, pixels, (size_t) conv->o);
+  const ForgeDepthwiseJob rows = { .conv = &job->p->conv,
+    .plan = &job->p->depthwise,
+    .rows = job->bound->rows,
+    .pixels = job->bound->pixels,
+    .zero = job->bound->zero,
+    .weights = job->weights,
+    .activation = job->activation,
+    .min = job->min,
+    .max = job->max,
+    .out = job->out };
+  forge_depthwise_run (step->threads, &rows);
 }
 
 /* One block of columns of one group, over one block of tiles. */
@@ -452,9 +475,7 @@ forward (const ForgeStep *step, Job *job)
     return;
   }
   if (conv->depthwise) {
-    job->pixel_blocks = (conv->out_pixels + BLOCK_PIXELS - 1) / BLOCK_PIXELS;
-    forge_pool_run (
-        step->threads, (int) (conv->n * job->pixel_blocks), run_depthwise, job);
+    run_depthwise (step, job);
     return;
   }
   if (job->p->is_padded)

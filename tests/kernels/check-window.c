@@ -48,27 +48,10 @@ scatter (Window *w, const float *a, size_t n_source, size_t row_elems)
                      : a + check_below ((uint32_t) n_source) * row_elems;
 }
 
-/* 3x3 windows side by side at stride 1 or 2, the first perhaps over the left
- * border. */
-static void
-line_up (Window *w, const float *a, size_t row_elems)
-{
-  const bool border = w->kind != MAXPOOL && check_below (2);
-  const size_t stride = 1 + check_below (2);
-  for (size_t p = 0; p < w->pixels; p++)
-    for (size_t k = 0; k < 9; k++)
-      w->rows[p * 9 + k] =
-          border && p + k % 3 == 0
-              ? w->zero
-              : a + (k / 3 * (2 * w->pixels + 1) + stride * p + k % 3) *
-                        row_elems;
-}
-
 static void
 fill (Window *w, bool at_end, bool odd_values)
 {
-  const bool in_line = w->taps == 9 && check_below (4) > 0;
-  const size_t n_source = in_line ? 3 * (2 * w->pixels + 1) : 13;
+  const size_t n_source = 13;
   const size_t row_elems = w->c + (size_t) w->offset;
   float *a = check_alloc (A, n_source * row_elems * sizeof *a, at_end);
   float *zero = check_alloc (ZERO, w->c * sizeof *zero, at_end);
@@ -85,10 +68,7 @@ fill (Window *w, bool at_end, bool odd_values)
   w->zero = zero;
   w->weights = weights;
   w->scale = scale;
-  if (in_line)
-    line_up (w, a, row_elems);
-  else
-    scatter (w, a, n_source, row_elems);
+  scatter (w, a, n_source, row_elems);
 }
 
 /* Sums in another order or with FMA differ by the rounding of each term. */

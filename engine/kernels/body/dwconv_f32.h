@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Depthwise convolution. Four pixels by one vector of channels stay in
- * registers, so that each weight is loaded once for four products. The moved
- * row pointers of the four windows are worked out once and kept on the stack
- * while the channels run; windows too large for that go tap by tap. */
-#include <stdbool.h>
-
+ * Depthwise convolution of any windows. Four pixels by one vector of channels
+ * stay in registers, so that each weight is loaded once for four products. The
+ * moved row pointers of the four windows are worked out once and kept on the
+ * stack while the channels run; windows too large for that go tap by tap. */
 #include "kernels/simd/simd.h"
 
 enum { PIXELS = 4, MAX_KEPT_TAPS = 64 };
@@ -59,56 +57,6 @@ window (const Job *job, const size_t pixels, const size_t n_taps,
         vf_clamp (sum[p], vf_splat (job->min), vf_splat (job->max)));
 }
 
-/* Whether four 3x3 windows are one pattern: in each, three columns `step`
- * bytes apart, in three rows; from one to the next, `move` further. Borders
- * are not. Without branches inside, for the vectoriser. */
-static bool
-is_regular (const float *const *rows, uintptr_t step, uintptr_t move)
-{
-  uintptr_t other = 0;
-  for (size_t i = 0; i < (PIXELS - 1) * 9; i++)
-    other |= ((uintptr_t) rows[i + 9] - (uintptr_t) rows[i]) ^ move;
-  for (size_t i = 0; i < 9; i += 3) {
-    other |= ((uintptr_t) rows[i + 1] - (uintptr_t) rows[i]) ^ step;
-    other |= ((uintptr_t) rows[i + 2] - (uintptr_t) rows[i + 1]) ^ step;
-  }
-  return other == 0;
-}
-
-/* As window (), for such windows: the columns of input that they share are
- * loaded once, six at stride 1 and nine at stride 2. The sums run in the same
- * order: the same bits. */
-static ALWAYS_INLINE void
-sliding_window (const Job *job, const size_t stride,
-    const float *const inputs[3], ptrdiff_t step, size_t c, size_t n, vf min,
-    vf max, float *out)
-{
-  const float *w = job->weights + c;
-  vf sum[PIXELS];
-#pragma GCC unroll 4
-  for (size_t p = 0; p < PIXELS; p++)
-    sum[p] = load (w, n);
-#pragma GCC unroll 3
-  for (size_t y = 0; y < 3; y++) {
-    vf column[2 * PIXELS + 1];
-    const float *a = inputs[y] + c;
-#pragma GCC unroll 9
-    for (size_t i = 0; i < stride * (PIXELS - 1) + 3; i++, a += step)
-      column[i] = vf_pin (load (a, n));
-#pragma GCC unroll 3
-    for (size_t x = 0; x < 3; x++) {
-      w += job->n_channels;
-      const vf weight = vf_pin (load (w, n));
-#pragma GCC unroll 4
-      for (size_t p = 0; p < PIXELS; p++)
-        sum[p] = vf_fmadd (column[stride * p + x], weight, sum[p]);
-    }
-  }
-#pragma GCC unroll 4
-  for (size_t p = 0; p < PIXELS; p++, out += job->out_stride_elems)
-    store (out + c, n, vf_clamp (sum[p], min, max));
-}
-
 static ALWAYS_INLINE void
 all_channels (const Job *job, const size_t pixels, const size_t n_taps,
     const float *const *rows, float *out)
@@ -118,41 +66,6 @@ all_channels (const Job *job, const size_t pixels, const size_t n_taps,
     window (job, pixels, n_taps, rows, c, VF_WIDTH, out);
   if (c < job->n_channels)
     window (job, pixels, n_taps, rows, c, job->n_channels - c, out);
-}
-
-static ALWAYS_INLINE void
-slide (const Job *job, const size_t stride, const float *const inputs[3],
-    ptrdiff_t step, float *out)
-{
-  const vf min = vf_splat (job->min);
-  const vf max = vf_splat (job->max);
-  size_t c = 0;
-  for (; c + VF_WIDTH <= job->n_channels; c += VF_WIDTH)
-    sliding_window (job, stride, inputs, step, c, VF_WIDTH, min, max, out);
-  if (c < job->n_channels)
-    sliding_window (
-        job, stride, inputs, step, c, job->n_channels - c, min, max, out);
-}
-
-/* Four windows of 3x3 whose rows are not moved yet. FALSE when they are not
- * side by side. */
-static __attribute__ ((noinline)) bool
-try_sliding (const Job *job, const float *const *rows, ptrdiff_t offset_elems,
-    const float *zero, float *out)
-{
-  const uintptr_t step = (uintptr_t) rows[1] - (uintptr_t) rows[0];
-  const uintptr_t move = (uintptr_t) rows[9] - (uintptr_t) rows[0];
-  if (rows[0] == zero || (move != step && move != 2 * step) ||
-      !is_regular (rows, step, move))
-    return false;
-  const float *const inputs[3] = { rows[0] + offset_elems,
-    rows[3] + offset_elems, rows[6] + offset_elems };
-  const ptrdiff_t step_elems = (ptrdiff_t) step / (ptrdiff_t) sizeof (float);
-  if (move == step)
-    slide (job, 1, inputs, step_elems, out);
-  else
-    slide (job, 2, inputs, step_elems, out);
-  return true;
 }
 
 static ALWAYS_INLINE void
@@ -201,8 +114,7 @@ FORGE_VARIANT (dwconv_f32) (size_t n_pixels, size_t n_channels, size_t n_taps,
     if (n_taps > MAX_KEPT_TAPS) {
       pixels = 1;
       large_window (&job, rows, zero, offset_elems, out);
-    } else if (pixels < PIXELS || n_taps != 9 ||
-               !try_sliding (&job, rows, offset_elems, zero, out)) {
+    } else {
       for (size_t i = 0; i < pixels * n_taps; i++)
         kept[i] = row_at (rows[i], zero, offset_elems);
       if (pixels == PIXELS)
