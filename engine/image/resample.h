@@ -15,6 +15,11 @@ typedef struct {
   size_t first_byte;  /* of the crop, in a row */
   size_t n_bytes;     /* that hold the crop's samples */
   gboolean is_sparse; /* one tap each way: pick bytes, no sums */
+  /* Two taps along the row, few of its bytes: samples of a pixel that are
+   * picked together, before any sum; 0 = not so. */
+  size_t pick_bytes, step_bytes;
+  size_t n_picked; /* bytes of a row of them */
+  int n_inside;    /* outputs whose pixels lie in the row as a whole */
 } ForgeResamplerPlane;
 
 typedef struct {
@@ -25,6 +30,7 @@ typedef struct {
   ForgeResamplerPlane planes[3];
   size_t offset_bytes[3]; /* of each component's first sample from first_byte */
   const uint8_t **taps;   /* scratch: one output row's input rows */
+  uint8_t *picked;        /* scratch: the bytes of them that count */
   int16_t *sums;          /* scratch: what they sum to */
 } ForgeResampler;
 

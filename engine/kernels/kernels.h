@@ -155,6 +155,14 @@ typedef void (*forge_resize_v_u8_fn) (size_t n_bytes, size_t n_taps,
 typedef void (*forge_resize_h_s16_fn) (size_t n_out, size_t n_taps,
     const int32_t *start, const int16_t *weights, const int16_t *in,
     size_t in_step, uint8_t *out, size_t out_step);
+/* Horizontal over two taps that were picked out of the row: group x is
+ * in[2 * x * step], two pixels of `step` samples side by side, step 1, 2 or 4:
+ *   out[c][x*out_step] = clamp_u8 ((w[2x] in[2x*step + c]
+ *                        + w[2x+1] in[(2x+1)*step + c] + 2^20) >> 21)
+ * for c < step; out[c] may be NULL. */
+typedef void (*forge_resize_pairs_s16_fn) (size_t n_out, size_t step,
+    const int16_t *weights, const int16_t *in, uint8_t *const *out,
+    size_t out_step);
 
 /* Y'CbCr to R'G'B', everything but y_offset in Q16:
  *   r = clamp_u8 ((l + v_to_r * (v - 128) + 2^15) >> 16)

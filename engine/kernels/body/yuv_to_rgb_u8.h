@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Colour conversion in blocks of a fixed length, which compilers turn into
- * full vectors of the tier by themselves; the only thing to help with is to
- * convert into planes first and to interleave R'G'B' (or B'G'R') afterwards.
+ * full vectors of the tier by themselves, into planes; R'G'B' (or B'G'R') is
+ * interleaved afterwards.
  * The last block overlaps the one before it; rows shorter than a block, and
  * other steps, go to ref. */
 #include <stdbool.h>
@@ -33,14 +33,11 @@ convert_block (const ForgeYuvCoefs k, const uint8_t *restrict y,
 }
 
 static ALWAYS_INLINE void
-interleave_block (const uint8_t *restrict first, const uint8_t *restrict second,
-    const uint8_t *restrict third, uint8_t *restrict out)
+interleave_block (const uint8_t *first, const uint8_t *second,
+    const uint8_t *third, uint8_t *out)
 {
-  for (size_t x = 0; x < BLOCK; x++) {
-    out[3 * x] = first[x];
-    out[3 * x + 1] = second[x];
-    out[3 * x + 2] = third[x];
-  }
+  for (size_t x = 0; x < BLOCK; x += VB_WIDTH)
+    vb_store_interleaved3 (out + 3 * x, first + x, second + x, third + x);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/simd/x86.h"
 #include "kernels/variant.h"
 
 #define FORGE_VARIANT(kernel) forge_##kernel##_avx2
@@ -311,4 +312,71 @@ vq_sum4_shifted21 (vq a, vq b, vq c, vq d)
   sum = _mm_add_epi32 (sum, _mm_set1_epi32 (1 << 20));
   sum = _mm_packs_epi32 (_mm_srai_epi32 (sum, 21), sum);
   return (uint32_t) _mm_cvtsi128_si32 (_mm_packus_epi16 (sum, sum));
+}
+
+/* a[0] w[0] + a[1] w[1], a[2] w[2] + a[3] w[3], ... */
+static inline vq
+vq_pairs (vh a, vh w)
+{
+  return _mm_madd_epi16 (a, w);
+}
+
+/* Lanes 0 2 1 3 4 6 5 7: two pixels of two channels each, twice, channel by
+ * channel. */
+static inline vh
+vh_pair_up2 (vh x)
+{
+  return _mm_shufflehi_epi16 (_mm_shufflelo_epi16 (x, 0xD8), 0xD8);
+}
+
+/* Lanes 0 4 1 5 2 6 3 7: two pixels of four channels, channel by channel. */
+static inline vh
+vh_pair_up4 (vh x)
+{
+  return _mm_unpacklo_epi16 (x, _mm_srli_si128 (x, 8));
+}
+
+/* p[0] p[1] p[0] p[1] p[2] p[3] p[2] p[3] */
+static inline vh
+vh_load_twice (const int16_t *p)
+{
+  const __m128i x = _mm_loadl_epi64 ((const __m128i *) p);
+  return _mm_unpacklo_epi32 (x, x);
+}
+
+/* p[0] p[1], four times. */
+static inline vh
+vh_load_fourfold (const int16_t *p)
+{
+  return _mm_shuffle_epi32 (_mm_loadu_si32 (p), 0);
+}
+
+static inline __m128i
+vq_shifted21 (vq a, vq b)
+{
+  const __m128i half = _mm_set1_epi32 (1 << 20);
+  return _mm_packs_epi32 (_mm_srai_epi32 (_mm_add_epi32 (a, half), 21),
+      _mm_srai_epi32 (_mm_add_epi32 (b, half), 21));
+}
+
+/* clamp_u8 ((x + 2^20) >> 21) of a and b as eight bytes. */
+static inline void
+vq_store_shifted21 (uint8_t *p, vq a, vq b)
+{
+  const __m128i words = vq_shifted21 (a, b);
+  _mm_storel_epi64 ((__m128i *) p, _mm_packus_epi16 (words, words));
+}
+
+/* The same of a, b, c and d, every other one to even and to odd: eight bytes
+ * each. */
+static inline void
+vq_split_shifted21 (uint8_t *even, uint8_t *odd, vq a, vq b, vq c, vq d)
+{
+  const __m128i order =
+      _mm_setr_epi8 (0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+  const __m128i bytes =
+      _mm_packus_epi16 (vq_shifted21 (a, b), vq_shifted21 (c, d));
+  const __m128i split = _mm_shuffle_epi8 (bytes, order);
+  _mm_storel_epi64 ((__m128i *) even, split);
+  _mm_storel_epi64 ((__m128i *) odd, _mm_srli_si128 (split, 8));
 }

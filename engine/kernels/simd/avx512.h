@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/simd/x86.h"
 #include "kernels/variant.h"
 
 #define FORGE_VARIANT(kernel) forge_##kernel##_avx512

@@ -285,3 +285,81 @@ vq_sum4_shifted21 (vq a, vq b, vq c, vq d)
   const uint8x8_t bytes = vqmovun_s16 (vcombine_s16 (shifted, shifted));
   return vget_lane_u32 (vreinterpret_u32_u8 (bytes), 0);
 }
+
+/* a[0] w[0] + a[1] w[1], a[2] w[2] + a[3] w[3], ... */
+static inline vq
+vq_pairs (vh a, vh w)
+{
+  return vpaddq_s32 (
+      vmull_s16 (vget_low_s16 (a), vget_low_s16 (w)), vmull_high_s16 (a, w));
+}
+
+/* Lanes 0 2 1 3 4 6 5 7: two pixels of two channels each, twice, channel by
+ * channel. */
+static inline vh
+vh_pair_up2 (vh x)
+{
+  static const uint8_t order[16] = { 0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10,
+    11, 14, 15 };
+  return vreinterpretq_s16_u8 (
+      vqtbl1q_u8 (vreinterpretq_u8_s16 (x), vld1q_u8 (order)));
+}
+
+/* Lanes 0 4 1 5 2 6 3 7: two pixels of four channels, channel by channel. */
+static inline vh
+vh_pair_up4 (vh x)
+{
+  return vzip1q_s16 (x, vextq_s16 (x, x, 4));
+}
+
+/* p[0] p[1] p[0] p[1] p[2] p[3] p[2] p[3] */
+static inline vh
+vh_load_twice (const int16_t *p)
+{
+  const int32x2_t x = vreinterpret_s32_s16 (vld1_s16 (p));
+  return vreinterpretq_s16_s32 (
+      vcombine_s32 (vdup_lane_s32 (x, 0), vdup_lane_s32 (x, 1)));
+}
+
+/* p[0] p[1], four times. */
+static inline vh
+vh_load_fourfold (const int16_t *p)
+{
+  const int16x8_t first = vdupq_n_s16 (p[0]), second = vdupq_n_s16 (p[1]);
+  return vzip1q_s16 (first, second);
+}
+
+/* clamp_u8 ((x + 2^20) >> 21) of a and b as eight bytes. */
+static inline void
+vq_store_shifted21 (uint8_t *p, vq a, vq b)
+{
+  const int32x4_t half = vdupq_n_s32 (1 << 20);
+  const int16x8_t words =
+      vcombine_s16 (vqmovn_s32 (vshrq_n_s32 (vaddq_s32 (a, half), 21)),
+          vqmovn_s32 (vshrq_n_s32 (vaddq_s32 (b, half), 21)));
+  vst1_u8 (p, vqmovun_s16 (words));
+}
+
+/* The same of a, b, c and d, every other one to even and to odd: eight bytes
+ * each. */
+static inline void
+vq_split_shifted21 (uint8_t *even, uint8_t *odd, vq a, vq b, vq c, vq d)
+{
+  uint8_t bytes[16];
+  vq_store_shifted21 (bytes, a, b);
+  vq_store_shifted21 (bytes + 8, c, d);
+  const uint8x8x2_t split = vld2_u8 (bytes);
+  vst1_u8 (even, split.val[0]);
+  vst1_u8 (odd, split.val[1]);
+}
+
+#define VB_WIDTH 16
+
+/* a[0] b[0] c[0] a[1] b[1] c[1] ...: 16 bytes of each. */
+static inline void
+vb_store_interleaved3 (
+    uint8_t *p, const uint8_t *a, const uint8_t *b, const uint8_t *c)
+{
+  const uint8x16x3_t x = { { vld1q_u8 (a), vld1q_u8 (b), vld1q_u8 (c) } };
+  vst3q_u8 (p, x);
+}
