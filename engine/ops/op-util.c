@@ -215,12 +215,31 @@ typedef struct {
 
 #define SWAP_BLOCK 16
 
+/* Three planes, as pictures come: pixel by pixel, each side in order. */
+static void
+swap_three (const Swap *swap, size_t begin, size_t end)
+{
+  int64_t plane = swap->b;
+  for (size_t row = begin; row < end; row++) {
+    int64_t n = (int64_t) row / plane, b = (int64_t) row % plane;
+    const float *src = swap->src + n * 3 * plane + b;
+    float *dst = swap->dst + 3 * row;
+    dst[0] = src[0];
+    dst[1] = src[plane];
+    dst[2] = src[2 * plane];
+  }
+}
+
 /* Rows of the destination, in blocks so that both sides stay in cache. */
 static void
 swap_rows (void *data, size_t begin, size_t end)
 {
   const Swap *swap = data;
   int64_t a_end = swap->a;
+  if (a_end == 3) {
+    swap_three (swap, begin, end);
+    return;
+  }
   for (size_t row = begin; row < end;) {
     int64_t n = (int64_t) row / swap->b, b0 = (int64_t) row % swap->b;
     int64_t b1 = MIN (b0 + SWAP_BLOCK, swap->b);
