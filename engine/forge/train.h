@@ -93,6 +93,11 @@ G_BEGIN_DECLS
  *   class order; "balanced" = by the inverse of the counts
  * @mixup: pictures are blended in pairs, by parts of Beta (mixup, mixup); 0 =
  *   off
+ * @prune_easy: this share of the pictures whose loss, when they were last
+ *   trained on, was below the mean, drawn anew for each epoch, sits the epoch
+ *   out; the rest of them weigh 1 / (1 - @prune_easy) instead. The schedule
+ *   goes by parts of epochs. 0 = off, at most 0.95
+ * @prune_until: after so large a part of the epochs all pictures are used
  * @dropout: rate of the architecture's dropout layers
  * @patience: stop after so many epochs without a better one; 0 = never. The
  *   best weights are restored either way
@@ -120,7 +125,8 @@ G_BEGIN_DECLS
  * et al., "Lookahead Optimizer" (2019) and "mixup" (2018); DeVries and Taylor,
  * "Cutout" (2017); Zhong et al., "Random Erasing" (2020); Jordan, "94% on
  * CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv 2404.00498); Jordan et al.,
- * "Muon: An optimizer for hidden layers in neural networks" (2024).
+ * "Muon: An optimizer for hidden layers in neural networks" (2024); Qin et al.,
+ * "InfoBatch" (2024).
  * Since: 0.1
  */
 typedef struct {
@@ -161,7 +167,7 @@ typedef struct {
   const char *loss;
   double label_smoothing;
   const char *class_weights;
-  double mixup, dropout;
+  double mixup, prune_easy, prune_until, dropout;
   guint patience;
   const char *best_by;
 
@@ -183,8 +189,8 @@ typedef struct {
     .cycle_end = 0.07, .step_epochs = 10, .step_factor = 0.1, .momentum = 0.9, \
     .nesterov = TRUE, .muon_rate = 0.24, .muon_momentum = 0.6,                 \
     .muon_steps = 5, .bias_rate = 1, .shift_rate = 1, .loss = "softmax",       \
-    .dropout = 0.3, .patience = 8, .best_by = "loss", .flip = "random",        \
-    .shift = 2, .border = "edge"                                               \
+    .prune_until = 0.875, .dropout = 0.3, .patience = 8, .best_by = "loss",    \
+    .flip = "random", .shift = 2, .border = "edge"                             \
   }
 
 /**
@@ -217,8 +223,11 @@ void forge_train_params_init_transfer (ForgeTrainParams *params);
 typedef struct {
   guint epoch, epochs; /* epoch counts from 1 */
   guint step, steps;   /* within the epoch; step == steps: epoch is over */
+  guint n_images;      /* of the epoch: steps times batch */
+  guint n_left_out;    /* for being easy; 0 without prune_easy */
   double images_per_s, eta_s;
-  double loss, accuracy;         /* running, training data with augmentation */
+  double loss, accuracy;         /* running, training data with augmentation;
+                                    weighted where easy pictures are left out */
   double val_loss, val_accuracy; /* only when step == steps; else NaN */
   double learning_rate;
   double data_wait; /* share of the epoch's time that data was waited for */

@@ -8,6 +8,8 @@
  *     u64 n, u8 which arrays follow, and these, float32 [n] each: value, and
  *     by bits from the lowest: first moment, second moment, best value,
  *     average, slow weights
+ *   u32 number of training pictures whose last losses follow, 0 where none is
+ *     left out; float32 each, below 0 = not known (not in version 2)
  *   32 bytes SHA-256 of everything before
  * The settings are compared as text: a run goes on only as it began. */
 #include <string.h>
@@ -18,7 +20,8 @@
 
 #define MAGIC "FORGECKP"
 #define MAGIC_BYTES 8
-#define VERSION 2
+#define VERSION 3
+#define OLDEST_VERSION 2
 #define N_ARRAYS 5
 #define DIGEST_BYTES 32
 #define MAX_FILE_BYTES ((size_t) 1 << 31)
@@ -99,6 +102,14 @@ put_slot (GByteArray *out, const ForgeSlot *slot)
       put_floats (out, arrays[i], slot->n);
 }
 
+static void
+put_losses (GByteArray *out, const ForgePrune *prune)
+{
+  put_u32 (out, prune ? prune->n_items : 0);
+  if (prune)
+    put_floats (out, prune->losses, prune->n_items);
+}
+
 gboolean
 forge_checkpoint_write (
     const ForgeTrainer *trainer, const char *path, GError **error)
@@ -118,6 +129,7 @@ forge_checkpoint_write (
   put_u32 (out, trainer->n_slots);
   for (guint i = 0; i < trainer->n_slots; i++)
     put_slot (out, &trainer->slots[i]);
+  put_losses (out, trainer->prune);
   uint8_t sum[DIGEST_BYTES];
   digest (out->data, out->len, sum);
   g_byte_array_append (out, sum, sizeof sum);
@@ -152,16 +164,18 @@ refuse (const char *path, int code, const char *reason, GError **error)
 
 /* Magic number, version and checksum; leaves @reader behind the version. */
 static gboolean
-check_frame (ForgeReader *reader, const char *path, GError **error)
+check_frame (
+    ForgeReader *reader, uint32_t *version, const char *path, GError **error)
 {
   const uint8_t *magic = forge_reader_take (reader, MAGIC_BYTES);
   if (!magic || memcmp (magic, MAGIC, MAGIC_BYTES) != 0)
     return refuse (
         path, FORGE_ERROR_FORMAT, "not a training checkpoint", error);
-  uint32_t version = forge_reader_u32le (reader);
-  if (!reader->failed && version != VERSION) {
+  *version = forge_reader_u32le (reader);
+  if (!reader->failed && (*version < OLDEST_VERSION || *version > VERSION)) {
     g_autofree char *reason =
-        g_strdup_printf ("expected version %d, found %u", VERSION, version);
+        g_strdup_printf ("expected version %d to %d, found %u", OLDEST_VERSION,
+            VERSION, *version);
     return refuse (path, FORGE_ERROR_UNSUPPORTED, reason, error);
   }
   uint8_t sum[DIGEST_BYTES];
@@ -222,6 +236,21 @@ take_slots (ForgeTrainer *trainer, ForgeReader *reader, gboolean dry)
   for (guint i = 0; i < trainer->n_slots; i++)
     if (!take_slot (&trainer->slots[i], reader, dry))
       return FALSE;
+  return !reader->failed;
+}
+
+/* Behind them nothing may be. */
+static gboolean
+take_losses (
+    ForgePrune *prune, ForgeReader *reader, uint32_t version, gboolean dry)
+{
+  uint32_t n = version >= 3 ? forge_reader_u32le (reader) : 0;
+  if (reader->failed || n != (prune ? prune->n_items : 0))
+    return FALSE;
+  if (dry)
+    forge_reader_take (reader, n * sizeof (float));
+  else if (prune)
+    take_floats (reader, prune->losses, n);
   return !reader->failed && forge_reader_left (reader) == 0;
 }
 
@@ -235,7 +264,8 @@ forge_checkpoint_read (ForgeTrainer *trainer, const char *path, GError **error)
     return FALSE;
   ForgeReader reader;
   forge_reader_init (&reader, bytes, size_bytes);
-  if (!check_frame (&reader, path, error) ||
+  uint32_t version;
+  if (!check_frame (&reader, &version, path, error) ||
       !check_settings (trainer, &reader, path, error))
     return FALSE;
   ForgeTrainState state = { .epoch = forge_reader_u64le (&reader) };
@@ -247,7 +277,11 @@ forge_checkpoint_read (ForgeTrainer *trainer, const char *path, GError **error)
   if (!take_slots (trainer, &reader, TRUE))
     return refuse (path, FORGE_ERROR_FORMAT,
         "its parameters are not those of the architecture", error);
+  if (!take_losses (trainer->prune, &reader, version, TRUE))
+    return refuse (path, FORGE_ERROR_FORMAT,
+        "its losses are not those of the training pictures", error);
   take_slots (trainer, &again, FALSE);
+  take_losses (trainer->prune, &again, version, FALSE);
   trainer->state = state;
   return TRUE;
 }

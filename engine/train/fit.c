@@ -16,7 +16,8 @@ typedef struct {
   gpointer user_data;
   ForgeLossRule loss;
   ForgeSchedule schedule;
-  float *targets; /* of the batch */
+  float *targets;          /* of the batch */
+  float *losses, *factors; /* [batch] where easy pictures are left out */
   ForgeTrainProgress progress;
   gint64 begin_us, start_us, epoch_us; /* of all, the phase, the epoch */
   gboolean has_files;                  /* the checkpoint is this phase's */
@@ -45,6 +46,25 @@ diverged (Fit *fit, GError **error)
   return FALSE;
 }
 
+/* Draws what epoch @epoch of all leaves out, and so how many steps it has.
+ * NULL = nothing. */
+static const uint8_t *
+prune_epoch (ForgeTrainer *trainer, uint64_t epoch)
+{
+  const ForgeTrainParams *params = trainer->params;
+  ForgePrune *prune = trainer->prune;
+  trainer->epoch_steps = trainer->n_steps;
+  if (!prune)
+    return NULL;
+  gboolean prunes = forge_trainer_prunes (trainer, trainer->state.epoch);
+  forge_prune_begin (prune, prunes ? params->prune_easy : 0,
+      forge_stream_seed (params->seed, FORGE_STREAM_PRUNE, epoch),
+      trainer->batch);
+  trainer->epoch_steps =
+      (trainer->train->n_items - prune->n_left_out) / trainer->batch;
+  return prune->left_out;
+}
+
 /* The batches of the epoch that is next are begun before it is. */
 static void
 begin_batches (Fit *fit)
@@ -52,9 +72,34 @@ begin_batches (Fit *fit)
   ForgeTrainer *trainer = fit->trainer;
   uint64_t epoch = trainer->epochs_before + trainer->state.epoch;
   const ForgeBatchRule rule = forge_trainer_batch_rule (trainer, epoch);
+  const uint8_t *left_out = prune_epoch (trainer, epoch);
   forge_prefetch_begin (trainer->prefetch, &rule,
       forge_stream_seed (trainer->params->seed, FORGE_STREAM_SHUFFLE, epoch),
-      trainer->n_steps);
+      left_out, trainer->epoch_steps);
+}
+
+/* The items of the batch that is being trained on. */
+static const uint32_t *
+batch_items (const Fit *fit)
+{
+  const ForgeTrainer *trainer = fit->trainer;
+  return trainer->train->order +
+         (gsize) (fit->progress.step - 1) * trainer->batch;
+}
+
+/* The loss of each image is what later epochs go by. */
+static void
+compute_loss (Fit *fit, ForgeLoss *sum)
+{
+  ForgeTrainer *trainer = fit->trainer;
+  ForgePrune *prune = trainer->prune;
+  for (guint i = 0; prune && i < trainer->batch; i++)
+    fit->factors[i] = prune->factors[batch_items (fit)[i]];
+  forge_loss (&fit->loss, forge_executor_get_output (trainer->learner, 0)->data,
+      fit->targets, trainer->batch, trainer->n_targets,
+      forge_executor_get_output_gradient (trainer->learner, 0)->data, sum);
+  if (prune)
+    forge_prune_record (prune, batch_items (fit), trainer->batch, fit->losses);
 }
 
 static gboolean
@@ -68,26 +113,38 @@ run_step (Fit *fit, ForgeLoss *sum, GError **error)
       trainer->params->seed, FORGE_STREAM_DROPOUT, trainer->state.step);
   if (!forge_executor_forward (learner, seed, error))
     return FALSE;
-  forge_loss (&fit->loss, forge_executor_get_output (learner, 0)->data,
-      fit->targets, trainer->batch, trainer->n_targets,
-      forge_executor_get_output_gradient (learner, 0)->data, sum);
+  compute_loss (fit, sum);
   if (!isfinite (sum->loss))
     return diverged (fit, error);
   forge_executor_backward (learner);
   double rate = fit->progress.learning_rate;
-  forge_trainer_update (trainer, rate, rate / fit->schedule.rate);
+  forge_trainer_update (trainer, rate, rate / fit->schedule.rate,
+      forge_trainer_place (trainer, trainer->state.epoch, fit->progress.step,
+          fit->progress.steps));
   return TRUE;
+}
+
+/* Steps to come, where later epochs leave out as much as this one. */
+static double
+count_steps_left (const Fit *fit)
+{
+  const ForgeTrainer *trainer = fit->trainer;
+  const ForgeTrainProgress *progress = &fit->progress;
+  double n = progress->steps - progress->step;
+  for (guint epoch = progress->epoch - trainer->epochs_before;
+       epoch < trainer->epochs; epoch++)
+    n += forge_trainer_prunes (trainer, epoch) ? progress->steps
+                                               : trainer->n_steps;
+  return n;
 }
 
 static gboolean
 report (Fit *fit, GError **error)
 {
   ForgeTrainProgress *progress = &fit->progress;
-  const ForgeTrainState *state = &fit->trainer->state;
-  uint64_t all = (uint64_t) fit->trainer->epochs * progress->steps;
-  uint64_t done = state->step - fit->first_step;
-  progress->eta_s = seconds_since (fit->start_us) / (double) done *
-                    (double) (all - state->step);
+  uint64_t done = fit->trainer->state.step - fit->first_step;
+  progress->eta_s =
+      seconds_since (fit->start_us) / (double) done * count_steps_left (fit);
   if (!fit->func || fit->func (progress, fit->user_data))
     return TRUE;
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED,
@@ -105,25 +162,29 @@ train_epoch (Fit *fit, GError **error)
   fit->epoch_wait_s = 0;
   progress->val_loss = progress->val_accuracy = NAN;
   progress->best = FALSE;
-  for (guint step = 1; step <= trainer->n_steps; step++) {
+  progress->steps = trainer->epoch_steps;
+  progress->n_images = progress->steps * trainer->batch;
+  progress->n_left_out = trainer->prune ? trainer->prune->n_left_out : 0;
+  for (guint step = 1; step <= progress->steps; step++) {
     progress->step = step;
-    progress->learning_rate =
-        forge_schedule_rate (&fit->schedule, trainer->state.step);
+    progress->learning_rate = forge_schedule_rate (
+        &fit->schedule, forge_trainer_place (trainer, trainer->state.epoch,
+                            step - 1, progress->steps));
     if (!run_step (fit, &sum, error))
       return FALSE;
     double n = (double) step * trainer->batch;
-    progress->loss = sum.loss / n;
-    progress->accuracy = sum.hits / n;
+    progress->loss = sum.loss / sum.images;
+    progress->accuracy = sum.hits / sum.images;
     double seconds = MAX (seconds_since (start_us), 1e-9);
     progress->images_per_s = n / seconds;
     progress->data_wait = fit->epoch_wait_s / seconds;
     /* The last step is reported with the validation. */
-    if (step < trainer->n_steps && !report (fit, error))
+    if (step < progress->steps && !report (fit, error))
       return FALSE;
   }
   fit->train_seconds += seconds_since (start_us);
   fit->wait_seconds += fit->epoch_wait_s;
-  fit->n_images += (uint64_t) trainer->n_steps * trainer->batch;
+  fit->n_images += progress->n_images;
   return TRUE;
 }
 
@@ -145,7 +206,7 @@ validate (Fit *fit, GError **error)
         fit->targets, MIN (batch, n - first), trainer->n_targets, NULL, &sum);
   }
   fit->progress.val_loss = sum.loss / n;
-  fit->progress.val_accuracy = (double) sum.hits / n;
+  fit->progress.val_accuracy = sum.hits / n;
   return isfinite (sum.loss) || diverged (fit, error);
 }
 
@@ -215,7 +276,6 @@ run_epochs (Fit *fit, GError **error)
 {
   ForgeTrainer *trainer = fit->trainer;
   fit->progress.epochs = trainer->epochs_before + trainer->epochs;
-  fit->progress.steps = trainer->n_steps;
   fit->progress.n_classes = trainer->n_classes;
   fit->first_step = trainer->state.step;
   fit->start_us = g_get_monotonic_time ();
@@ -243,6 +303,10 @@ run_phase (Fit *fit, ForgeTrainer *trainer, GError **error)
     .weights = trainer->class_weights };
   fit->schedule = forge_params_schedule (trainer);
   fit->targets = g_new (float, (gsize) trainer->batch * trainer->n_targets);
+  if (trainer->prune) {
+    fit->loss.losses = fit->losses = g_new (float, trainer->batch);
+    fit->loss.factors = fit->factors = g_new (float, trainer->batch);
+  }
   /* The pool's threads work on different images; OpenBLAS's own would fight
    * with them. */
   int blas_threads = openblas_get_num_threads ();
@@ -250,6 +314,8 @@ run_phase (Fit *fit, ForgeTrainer *trainer, GError **error)
   gboolean trained = run_epochs (fit, error);
   openblas_set_num_threads (blas_threads);
   g_clear_pointer (&fit->targets, g_free);
+  g_clear_pointer (&fit->losses, g_free);
+  g_clear_pointer (&fit->factors, g_free);
   return trained;
 }
 

@@ -132,14 +132,32 @@ forge_loader_free (ForgeLoader *loader)
   g_free (loader);
 }
 
+/* Neither part changes its own order. */
+static void
+move_behind (ForgeLoader *loader, const uint8_t *last)
+{
+  guint n = 0, n_moved = 0;
+  g_autofree uint32_t *moved = g_new (uint32_t, loader->n_items);
+  for (guint i = 0; i < loader->n_items; i++) {
+    uint32_t item = loader->order[i];
+    if (last[item])
+      moved[n_moved++] = item;
+    else
+      loader->order[n++] = item;
+  }
+  memcpy (loader->order + n, moved, n_moved * sizeof *moved);
+}
+
 void
-forge_loader_shuffle (ForgeLoader *loader, uint64_t seed)
+forge_loader_shuffle (ForgeLoader *loader, uint64_t seed, const uint8_t *last)
 {
   ForgeRng rng;
   forge_rng_seed (&rng, seed);
   for (guint i = 0; i < loader->n_items; i++)
     loader->order[i] = i;
   forge_rng_shuffle (&rng, loader->order, loader->n_items);
+  if (last)
+    move_behind (loader, last);
 }
 
 /* Items of a batch that one task prepares. */

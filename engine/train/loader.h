@@ -39,8 +39,10 @@ ForgeLoader *forge_loader_new (const ForgeDataset *dataset,
     const ForgePreprocess *preprocess, int threads, GError **error);
 void forge_loader_free (ForgeLoader *loader);
 /* The order of the items: shuffled by @seed from the sorted one, so that it
- * does not depend on earlier epochs. */
-void forge_loader_shuffle (ForgeLoader *loader, uint64_t seed);
+ * does not depend on earlier epochs. @last: (nullable) [n_items]: items that
+ * come behind all others. */
+void forge_loader_shuffle (
+    ForgeLoader *loader, uint64_t seed, const uint8_t *last);
 /* Features of the pictures of @like, all to be filled in. FORGE_ERROR_MEMORY.
  */
 ForgeLoader *forge_loader_new_features (const ForgeLoader *like,

@@ -104,11 +104,15 @@ forge_loss (const ForgeLossRule *rule, const float *logits,
       .t = targets + at,
       .n_classes = n_classes,
       .d = gradient ? gradient + at : NULL };
-    row.weight = weight_of (rule, row.t, n_classes);
+    double factor = rule->factors ? rule->factors[n] : 1;
+    row.weight = factor * weight_of (rule, row.t, n_classes);
     row.share = row.weight / n_images;
     double loss = rule->kind == FORGE_LOSS_SIGMOID ? sigmoid_row (&row)
                                                    : softmax_row (&row);
     sum->loss += row.weight * loss;
-    sum->hits += is_hit (&row);
+    sum->hits += factor * is_hit (&row);
+    sum->images += factor;
+    if (rule->losses)
+      rule->losses[n] = (float) loss;
   }
 }

@@ -8,7 +8,8 @@
  *   SIGMOID  L = -1/N sum_n w_n sum_c (t log s (z) + (1 - t) log s (-z))
  *            dL/dz[n][c] = w_n (s (z) - t) / N; any number of classes may be
  *            true at once, C = 1 is two classes
- *   w_n = sum_c t[n][c] weight[c] (C = 1: (1 - t) weight[0] + t weight[1]) */
+ *   w_n = sum_c t[n][c] weight[c] (C = 1: (1 - t) weight[0] + t weight[1]),
+ *   times the image's own factor */
 #pragma once
 
 #include <glib.h>
@@ -20,16 +21,21 @@ typedef enum {
 } ForgeLossKind;
 
 typedef struct {
-  double loss; /* sum over the images, not the mean */
-  guint hits;  /* images whose answer is the class of the largest target */
+  double loss;   /* sum over the images, not the mean */
+  double hits;   /* images whose answer is the class of the largest target */
+  double images; /* how many: the sum of their factors, as in @hits */
 } ForgeLoss;
 
 /* @smoothing: targets become (1 - smoothing) t + smoothing / C (SIGMOID:
- * smoothing / 2). @weights: (nullable) [C], or [2] where C is 1. */
+ * smoothing / 2). @weights: (nullable) [C], or [2] where C is 1. @factors:
+ * (nullable) [N], of the images; 1 without. @losses: (nullable) [N], is told
+ * the loss of each image, free of weight and factor. */
 typedef struct {
   ForgeLossKind kind;
   double smoothing;
   const float *weights;
+  const float *factors;
+  float *losses;
 } ForgeLossRule;
 
 /* @logits, @targets: float32 [N, C]; @gradient: (nullable) the same. A NaN or

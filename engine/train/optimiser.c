@@ -65,22 +65,22 @@ forge_optimiser_step (const ForgeOptimiser *optimiser, uint64_t step,
 }
 
 static double
-cosine_rate (const ForgeSchedule *schedule, uint64_t step)
+cosine_rate (const ForgeSchedule *schedule, double step)
 {
   double first = schedule->rate, last = schedule->last;
   if (last < 0 || schedule->n_steps <= schedule->warmup)
     return first;
-  uint64_t n_steps = schedule->n_steps - schedule->warmup;
-  uint64_t at = step > schedule->warmup ? step - schedule->warmup : 0;
-  double turn = (double) MIN (at, n_steps) / (double) n_steps;
+  double warmup = (double) schedule->warmup;
+  double n_steps = (double) (schedule->n_steps - schedule->warmup);
+  double turn = CLAMP (step - warmup, 0, n_steps) / n_steps;
   return last + (first - last) * 0.5 * (1 + cos (G_PI * turn));
 }
 
 static double
-one_cycle_rate (const ForgeSchedule *schedule, uint64_t step)
+one_cycle_rate (const ForgeSchedule *schedule, double step)
 {
-  double at = (double) MIN (step, schedule->n_steps);
   double n_steps = (double) schedule->n_steps;
+  double at = MIN (step, n_steps);
   double top = floor (schedule->peak * n_steps);
   double from = schedule->start, to = 1, part;
   if (at < top) {
@@ -94,7 +94,7 @@ one_cycle_rate (const ForgeSchedule *schedule, uint64_t step)
 }
 
 double
-forge_schedule_rate (const ForgeSchedule *schedule, uint64_t step)
+forge_schedule_rate (const ForgeSchedule *schedule, double step)
 {
   double rate = schedule->rate;
   if (schedule->kind == FORGE_SCHEDULE_COSINE)
@@ -102,8 +102,8 @@ forge_schedule_rate (const ForgeSchedule *schedule, uint64_t step)
   else if (schedule->kind == FORGE_SCHEDULE_ONE_CYCLE)
     rate = one_cycle_rate (schedule, step);
   else if (schedule->kind == FORGE_SCHEDULE_STEP && schedule->every > 0)
-    rate *= pow (schedule->factor, (double) (step / schedule->every));
-  if (step < schedule->warmup)
-    rate *= (double) (step + 1) / (double) (schedule->warmup + 1);
+    rate *= pow (schedule->factor, floor (step / (double) schedule->every));
+  if (step < (double) schedule->warmup)
+    rate *= (step + 1) / (double) (schedule->warmup + 1);
   return rate;
 }

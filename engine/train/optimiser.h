@@ -74,8 +74,9 @@ typedef struct {
   uint64_t n_steps;        /* of the whole run */
 } ForgeSchedule;
 
-/* The learning rate of the step that follows @step finished ones. A warm-up
+/* The learning rate of the step that follows @step finished ones, where an
+ * epoch of fewer steps counts as much as a whole one. A warm-up
  * multiplies the first rates by 1/(warmup + 1), 2/(warmup + 1), ...; COSINE
  * begins behind it. Source: Loshchilov and Hutter, "SGDR" (2017), without
  * restarts; Goyal et al., "Accurate, Large Minibatch SGD" (2017). */
-double forge_schedule_rate (const ForgeSchedule *schedule, uint64_t step);
+double forge_schedule_rate (const ForgeSchedule *schedule, double step);

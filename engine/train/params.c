@@ -10,6 +10,7 @@
 #define MAX_SHIFT 64
 #define MAX_CUTOUT 4096
 #define MAX_MUON_STEPS 20
+#define MAX_PRUNE 0.95
 
 static const char *const optimisers[] = { "adam", "adamw", "sgd", "muon",
   NULL };
@@ -127,7 +128,9 @@ check_optimiser (const ForgeTrainParams *params, GError **error)
          check (params->dropout >= 0 && params->dropout < 1, "dropout",
              "0 to below 1", error) &&
          within (params->label_smoothing, 0, 0.9, "label_smoothing", error) &&
-         within (params->mixup, 0, 100, "mixup", error);
+         within (params->mixup, 0, 100, "mixup", error) &&
+         within (params->prune_easy, 0, MAX_PRUNE, "prune_easy", error) &&
+         within (params->prune_until, 0, 1, "prune_until", error);
 }
 
 static gboolean
@@ -226,6 +229,21 @@ forge_params_schedule (const ForgeTrainer *trainer)
     .warmup =
         (uint64_t) (MIN (params->warmup_epochs, trainer->epochs) * n_steps),
     .n_steps = (uint64_t) trainer->epochs * n_steps };
+}
+
+double
+forge_trainer_place (
+    const ForgeTrainer *trainer, uint64_t epoch, guint step, guint n_steps)
+{
+  double whole = trainer->n_steps;
+  return (double) epoch * whole + step * whole / n_steps;
+}
+
+gboolean
+forge_trainer_prunes (const ForgeTrainer *trainer, uint64_t epoch)
+{
+  double until = floor (trainer->params->prune_until * trainer->epochs);
+  return trainer->prune && (double) epoch < until;
 }
 
 /* count / (classes count[c]): the mean over all pictures is 1. */

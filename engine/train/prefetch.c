@@ -92,11 +92,11 @@ forge_prefetch_free (ForgePrefetch *prefetch)
 
 void
 forge_prefetch_begin (ForgePrefetch *prefetch, const ForgeBatchRule *rule,
-    uint64_t shuffle_seed, guint n_batches)
+    uint64_t shuffle_seed, const uint8_t *last, guint n_batches)
 {
   g_mutex_lock (&prefetch->lock);
   g_assert (prefetch->n_taken == prefetch->n_batches);
-  forge_loader_shuffle (prefetch->loader, shuffle_seed);
+  forge_loader_shuffle (prefetch->loader, shuffle_seed, last);
   prefetch->rule = *rule;
   prefetch->n_batches = n_batches;
   prefetch->n_made = prefetch->n_taken = 0;

@@ -14,10 +14,11 @@ typedef struct _ForgePrefetch ForgePrefetch;
 ForgePrefetch *forge_prefetch_new (
     ForgeLoader *loader, guint batch, int threads);
 void forge_prefetch_free (ForgePrefetch *prefetch);
-/* Starts on @n_batches batches of an epoch, in the order of @shuffle_seed.
- * All batches of the epoch before must be taken. */
+/* Starts on @n_batches batches of an epoch, in the order of @shuffle_seed with
+ * the items of @last (nullable) behind. All batches of the epoch before must be
+ * taken. */
 void forge_prefetch_begin (ForgePrefetch *prefetch, const ForgeBatchRule *rule,
-    uint64_t shuffle_seed, guint n_batches);
+    uint64_t shuffle_seed, const uint8_t *last, guint n_batches);
 /* Copies the next batch out, waiting for it where need be. Returns the seconds
  * waited. */
 double forge_prefetch_take (

@@ -123,6 +123,10 @@ forge_trainer_add_settings (JsonBuilder *builder, const ForgeTrainer *trainer)
   add_positive (builder, "label_smoothing", params->label_smoothing);
   if (params->class_weights)
     add_string (builder, "class_weights", params->class_weights);
+  if (params->prune_easy > 0) {
+    add_double (builder, "prune_easy", params->prune_easy);
+    add_double (builder, "prune_until", params->prune_until);
+  }
   add_double (builder, "dropout", params->dropout);
   add_int (builder, "patience", params->patience);
   add_string (builder, "best_by", params->best_by);

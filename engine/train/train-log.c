@@ -32,6 +32,8 @@ forge_train_log_append (const char *path, const ForgeTrainProgress *progress,
   add_number (line, "val_accuracy", progress->val_accuracy);
   add_number (line, "learning_rate", progress->learning_rate);
   add_number (line, "data_wait", progress->data_wait);
+  g_string_append_printf (line, ", \"images\": %u, \"left_out\": %u",
+      progress->n_images, progress->n_left_out);
   g_string_append_printf (line,
       ", \"images_per_s\": %.0f, \"seconds\": %.0f, \"best\": %s}\n",
       progress->images_per_s, seconds, progress->best ? "true" : "false");

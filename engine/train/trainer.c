@@ -71,6 +71,8 @@ begin_with_loaders (ForgeTrainer *trainer)
   const ForgeTrainParams *params = trainer->params;
   trainer->batch = MIN (params->batch, trainer->train->n_items);
   trainer->n_steps = trainer->train->n_items / trainer->batch;
+  if (params->prune_easy > 0)
+    trainer->prune = forge_prune_new (trainer->train->n_items);
   trainer->prefetch =
       forge_prefetch_new (trainer->train, trainer->batch, params->threads);
 }
@@ -295,6 +297,7 @@ forge_trainer_free (ForgeTrainer *trainer)
   if (!trainer)
     return;
   forge_prefetch_free (trainer->prefetch);
+  forge_prune_free (trainer->prune);
   forge_slots_free (trainer);
   forge_executor_free (trainer->learner);
   forge_executor_free (trainer->validator);

@@ -21,6 +21,7 @@
 #include "train/muon.h"
 #include "train/optimiser.h"
 #include "train/prefetch.h"
+#include "train/prune.h"
 
 /* What the words of ForgeTrainParams mean. */
 typedef struct {
@@ -67,8 +68,10 @@ typedef struct {
   ForgeArchChoice arch;
   ForgePreprocess preprocess;
   char **labels;
-  guint n_classes, n_targets, batch, n_steps; /* steps of an epoch */
-  guint epochs;                               /* of this phase */
+  guint n_classes, n_targets, batch;
+  guint n_steps;       /* of a whole epoch */
+  guint epoch_steps;   /* of the coming epoch */
+  guint epochs;        /* of this phase */
   guint epochs_before; /* of the phase before: numbers go on */
   double rate_scale;
   char *data_hash;
@@ -76,6 +79,7 @@ typedef struct {
   float *class_weights; /* nullable */
   ForgeLoader *train, *val;
   ForgePrefetch *prefetch;
+  ForgePrune *prune;  /* NULL = every epoch has all pictures */
   ForgeGraph *graph;  /* what will be written; its constants train */
   ForgeGraph *logits; /* the same without its last node */
   ForgeExecutor *learner, *validator;
@@ -99,6 +103,7 @@ typedef enum {
   FORGE_STREAM_DROPOUT, /* by step */
   FORGE_STREAM_FLIP,    /* by item */
   FORGE_STREAM_MIXUP,   /* by epoch, then by item */
+  FORGE_STREAM_PRUNE,   /* by epoch, then by item */
 } ForgeStream;
 
 uint64_t forge_stream_seed (uint64_t seed, ForgeStream stream, uint64_t index);
@@ -113,6 +118,12 @@ gboolean forge_params_class_weights (const ForgeTrainParams *params,
     const guint *counts, guint n_classes, float **weights, GError **error);
 
 ForgeSchedule forge_params_schedule (const ForgeTrainer *trainer);
+/* Where in the schedule epoch @epoch of this phase, from 0, is after @step of
+ * its @n_steps steps, in steps of whole epochs. */
+double forge_trainer_place (
+    const ForgeTrainer *trainer, uint64_t epoch, guint step, guint n_steps);
+/* Whether that epoch may leave pictures out. */
+gboolean forge_trainer_prunes (const ForgeTrainer *trainer, uint64_t epoch);
 
 /* Opens the data and builds the network. @params is borrowed. Errors: those
  * of forge_train(). */
@@ -148,13 +159,14 @@ void forge_slots_swap_average (ForgeTrainer *trainer);
 
 /* One step of the optimiser by the learner's gradients, then averages and
  * slow weights. @learning_rate has come to the part @height of the highest,
- * and Muon's own rate goes with it. Counts state.step. */
+ * and Muon's own rate goes with it. @place: of the schedule when it is done,
+ * forge_trainer_place(). Counts state.step. */
 void forge_trainer_update (
-    ForgeTrainer *trainer, double learning_rate, double height);
+    ForgeTrainer *trainer, double learning_rate, double height, double place);
 /* What of the slow weights stays at a Lookahead step: 0.95^5 (step /
  * n_steps)^3, and all of it at the last step. Source: tysam-code, hlb-CIFAR10
  * (2023). */
-double forge_lookahead_decay (uint64_t step, uint64_t n_steps);
+double forge_lookahead_decay (double step, double n_steps);
 
 /* Settings, data hash and architecture as one JSON object. Two runs with
  * equal text make equal weights. (transfer full) */

@@ -120,20 +120,20 @@ clip_scale (const Update *update)
 }
 
 double
-forge_lookahead_decay (uint64_t step, uint64_t n_steps)
+forge_lookahead_decay (double step, double n_steps)
 {
   if (step >= n_steps)
     return 1;
-  return pow (0.95, 5) * pow ((double) step / (double) n_steps, 3);
+  return pow (0.95, 5) * pow (step / n_steps, 3);
 }
 
 void
 forge_trainer_update (
-    ForgeTrainer *trainer, double learning_rate, double height)
+    ForgeTrainer *trainer, double learning_rate, double height, double place)
 {
   const ForgeTrainParams *params = trainer->params;
   uint64_t step = ++trainer->state.step;
-  uint64_t n_steps = (uint64_t) trainer->epochs * trainer->n_steps;
+  double n_steps = (double) trainer->epochs * trainer->n_steps;
   Update update = { .trainer = trainer,
     .learning_rate = learning_rate,
     .height = height,
@@ -142,8 +142,8 @@ forge_trainer_update (
   update.keep = (float) MIN (
       params->ema_decay, (double) (1 + step) / (double) (10 + step));
   if (params->lookahead > 0 &&
-      (step % params->lookahead == 0 || step == n_steps))
-    update.keep_slow = (float) forge_lookahead_decay (step, n_steps);
+      (step % params->lookahead == 0 || place >= n_steps))
+    update.keep_slow = (float) forge_lookahead_decay (place, n_steps);
   optimise_matrices (&update);
   forge_pool_run (
       params->threads, (int) trainer->spans->len, update_span, &update);

@@ -304,6 +304,12 @@ loss_group (Parser *parser, ForgeTrainParams *p)
         "P" },
     { "mixup", 0, real, &p->mixup, 0, 100,
         "blend pictures by Beta (X, X); 0 = off", "X" },
+    { "prune-easy", 0, real, &p->prune_easy, 0, 0.95,
+        "share of the pictures of low loss that sits an epoch out, for speed; "
+        "0 = off",
+        "P" },
+    { "prune-until", 0, real, &p->prune_until, 0, 1,
+        "after this part of the epochs all are used", "P" },
   };
   add_numbers (parser, numbers, G_N_ELEMENTS (numbers));
   return end_group (parser, "loss", "Loss and regularisation:");

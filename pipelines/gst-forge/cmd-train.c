@@ -44,6 +44,14 @@ diagnose (TrainView *view, const ForgeTrainProgress *state)
   view->diagnosis = text;
 }
 
+/* Of easy pictures. */
+static void
+print_left_out (FILE *out, const ForgeTrainProgress *state)
+{
+  if (state->n_left_out > 0)
+    fprintf (out, "  %u left out", state->n_left_out);
+}
+
 static void
 print_epoch (TrainView *view, const ForgeTrainProgress *state)
 {
@@ -51,10 +59,12 @@ print_epoch (TrainView *view, const ForgeTrainProgress *state)
   progress_clear (&view->progress);
   fprintf (view->out,
       "epoch %u/%u  loss %.4f  accuracy %.4f  val loss %.4f  "
-      "val accuracy %.4f  %.0f images/s, %.1f %% waiting for data  ETA %s%s\n",
+      "val accuracy %.4f  %.0f images/s, %.1f %% waiting for data  ETA %s%s",
       state->epoch, state->epochs, state->loss, state->accuracy,
       state->val_loss, state->val_accuracy, state->images_per_s,
       100 * state->data_wait, eta, state->best ? "  *" : "");
+  print_left_out (view->out, state);
+  fputc ('\n', view->out);
   diagnose (view, state);
   fflush (view->out);
 }

@@ -112,6 +112,8 @@ wrong_usage_exits_with_2 (void)
     { "train --data clean --out x.onnx --arch=vgg", "mobilenet-v2" },
     { "train --data clean --out x.onnx --ema 1", "--ema" },
     { "train --data clean --out x.onnx --lookahead -1", "--lookahead" },
+    { "train --data clean --out x.onnx --prune-easy 0.99", "--prune-easy" },
+    { "train --data clean --out x.onnx --prune-until 2", "--prune-until" },
     { "train --data clean --out x.onnx --muon-lr 0", "--muon-lr" },
     { "train --data clean --out x.onnx --muon-momentum 1", "--muon-momentum" },
     { "train --data clean --out x.onnx --muon-steps 0", "--muon-steps" },

@@ -353,15 +353,15 @@ shuffle_is_a_permutation_by_seed (void)
   g_autoptr (ForgeLoader) a = open_loader (folder);
   g_autoptr (ForgeLoader) b = open_loader (folder);
   const gsize size_bytes = a->n_items * sizeof *a->order;
-  forge_loader_shuffle (b, 8);
-  forge_loader_shuffle (b, 7);
-  forge_loader_shuffle (a, 7);
+  forge_loader_shuffle (b, 8, NULL);
+  forge_loader_shuffle (b, 7, NULL);
+  forge_loader_shuffle (a, 7, NULL);
   g_assert_cmpmem (a->order, size_bytes, b->order, size_bytes);
   guint64 seen = 0;
   for (guint i = 0; i < a->n_items; i++)
     seen |= (guint64) 1 << a->order[i];
   g_assert_cmphex (seen, ==, 0xffffffff);
-  forge_loader_shuffle (b, 8);
+  forge_loader_shuffle (b, 8, NULL);
   g_assert_cmpint (memcmp (a->order, b->order, size_bytes), !=, 0);
   fixture_remove (folder);
 }
@@ -377,7 +377,7 @@ augmentation_follows_the_item (void)
     .seed = 9 };
   uint8_t all[32 * 3072], one[3072];
   float targets[32 * 2], target[2];
-  forge_loader_shuffle (loader, 2);
+  forge_loader_shuffle (loader, 2, NULL);
   forge_loader_get (loader, 0, 32, &rule, 2, all, targets);
   guint n_changed = 0;
   for (guint i = 0; i < 32; i++) {
@@ -407,7 +407,7 @@ mixup_blends_pictures_and_targets (void)
   uint8_t plain[32 * 3072], mixed[32 * 3072];
   float pure[32 * 2], targets[32 * 2];
   guint n_between = 0;
-  forge_loader_shuffle (loader, 2);
+  forge_loader_shuffle (loader, 2, NULL);
   forge_loader_get (loader, 0, 32, NULL, 1, plain, pure);
   forge_loader_get (loader, 0, 32, &rule, 2, mixed, targets);
   for (guint i = 0; i < 32; i++) {
@@ -479,8 +479,8 @@ prefetch_gives_what_the_loader_gives (void)
     g_autoptr (ForgePrefetch) prefetch = forge_prefetch_new (a, 8, threads);
     for (guint epoch = 0; epoch < 3; epoch++) {
       rule.seed = 40 + epoch;
-      forge_loader_shuffle (b, epoch);
-      forge_prefetch_begin (prefetch, &rule, epoch, 4);
+      forge_loader_shuffle (b, epoch, NULL);
+      forge_prefetch_begin (prefetch, &rule, epoch, NULL, 4);
       for (guint step = 0; step < 4; step++) {
         forge_loader_get (b, step * 8, 8, &rule, 1, expected, expected_targets);
         g_assert_true (forge_prefetch_take (prefetch, pixels, targets) >= 0);
@@ -490,7 +490,7 @@ prefetch_gives_what_the_loader_gives (void)
       }
     }
     /* Freed with batches that nobody takes. */
-    forge_prefetch_begin (prefetch, &rule, 9, 4);
+    forge_prefetch_begin (prefetch, &rule, 9, NULL, 4);
   }
   fixture_remove (folder);
 }

@@ -317,7 +317,7 @@ trainer_after_a_step (Run *run, const char *optimiser)
       trainer->batch, trainer->n_targets,
       forge_executor_get_output_gradient (learner, 0)->data, &sum);
   forge_executor_backward (learner);
-  forge_trainer_update (trainer, 0.1, 1);
+  forge_trainer_update (trainer, 0.1, 1, 1);
   return trainer;
 }
 

@@ -17,6 +17,7 @@ typedef struct {
   const char *name, *arch, *optimiser, *schedule, *freeze, *flip;
   double ema, mixup;
   guint lookahead;
+  double prune_easy;
 } Case;
 
 static const Case cases[] = {
@@ -31,6 +32,9 @@ static const Case cases[] = {
       0 },
   { "resnet-muon", SMALL_RESNET, "muon", "one-cycle", "whiten.bias@2",
       "alternating", 0.9, 0, 5 },
+  { "prune", "forge-cnn", "sgd", "cosine", NULL, "random", 0, 0.4, 3, 0.5 },
+  { "prune-muon", SMALL_RESNET, "muon", "one-cycle", "whiten.bias@2",
+      "alternating", 0, 0, 5, 0.3 },
 };
 
 static void
@@ -47,6 +51,8 @@ run_init_case (Run *run, const Case *c)
   params->ema_decay = c->ema;
   params->mixup = c->mixup;
   params->lookahead = c->lookahead;
+  params->prune_easy = c->prune_easy;
+  params->prune_until = 1;
   params->final_learning_rate = 1e-4;
   params->weight_decay = 1e-3;
   params->clip_norm = 1;
@@ -182,6 +188,65 @@ forged_checkpoints_are_refused (void)
   run_clear (&run);
 }
 
+/* Another number of losses than of pictures, or fewer than are counted. */
+static void
+forged_losses_are_refused (void)
+{
+  Run run;
+  run_init_case (&run, &cases[7]);
+  run.params.epochs = 1;
+  run.params.checkpoint = run.checkpoint;
+  run_ok (&run);
+  run.params.resume = TRUE;
+  g_autoptr (GBytes) state = run_read_file (run.checkpoint);
+  gsize size_bytes;
+  const guint8 *bytes = g_bytes_get_data (state, &size_bytes);
+  const guint n_items = 48;
+  gsize tail = size_bytes - 32 - n_items * sizeof (float) - 4;
+  g_assert_cmpuint (bytes[tail], ==, n_items);
+  for (gsize place = 0; place < 4; place++) {
+    g_autofree guint8 *forged = g_memdup2 (bytes, size_bytes);
+    forged[tail + place] ^= 1;
+    write_signed (&run, forged, size_bytes);
+    run_refused (&run, FORGE_ERROR_FORMAT, "its losses are not those");
+  }
+  for (gsize cut = 4; cut <= 4 * n_items + 4; cut += 4 * n_items) {
+    g_autofree guint8 *forged = g_memdup2 (bytes, size_bytes);
+    write_signed (&run, forged, size_bytes - cut);
+    run_refused (&run, FORGE_ERROR_FORMAT, "its losses are not those");
+  }
+  run_clear (&run);
+}
+
+/* Version 2 ends behind the slots. */
+static void
+checkpoint_of_version_2_goes_on (void)
+{
+  Run run;
+  run_init_case (&run, &cases[2]);
+  run_ok (&run);
+  g_autoptr (GBytes) whole = run_read_file (run.out);
+  run.params.checkpoint = run.checkpoint;
+  run.stop_epoch = 3;
+  run.stop_step = 1;
+  run_refused (&run, FORGE_ERROR_CANCELLED, "training stopped");
+  run.stop_epoch = 0;
+  gsize size_bytes;
+  g_autoptr (GBytes) state = run_read_file (run.checkpoint);
+  const guint8 *bytes = g_bytes_get_data (state, &size_bytes);
+  g_autofree guint8 *old = g_memdup2 (bytes, size_bytes);
+  g_assert_cmpuint (old[8], ==, 3);
+  old[8] = 2;
+  run.params.resume = TRUE;
+  write_signed (&run, old, size_bytes);
+  run_refused (&run, FORGE_ERROR_FORMAT, "its losses are not those");
+  write_signed (&run, old, size_bytes - 4);
+  run_ok (&run);
+  g_autoptr (GBytes) resumed = run_read_file (run.out);
+  g_assert_true (g_bytes_equal (whole, resumed));
+  run_clear (&run);
+}
+
 static void
 unknown_words_and_names_are_refused (void)
 {
@@ -253,6 +318,8 @@ main (int argc, char **argv)
   ADD (best_weights_have_their_own_running_averages);
   ADD (best_epoch_is_chosen_as_asked);
   ADD (forged_checkpoints_are_refused);
+  ADD (forged_losses_are_refused);
+  ADD (checkpoint_of_version_2_goes_on);
   ADD (unknown_words_and_names_are_refused);
   ADD (sigmoid_loss_learns);
   return g_test_run ();

@@ -156,7 +156,7 @@ unfit_checkpoints_are_refused (void)
   memcpy (changed, bytes, size_bytes);
   changed[8] = 9;
   fixture_write (run.folder, "state", changed, size_bytes);
-  run_refused (&run, FORGE_ERROR_UNSUPPORTED, "version 2, found 9");
+  run_refused (&run, FORGE_ERROR_UNSUPPORTED, "version 2 to 3, found 9");
   run_clear (&run);
 }
 
