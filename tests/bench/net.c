@@ -6,28 +6,47 @@
 #include "net.h"
 
 #include <math.h>
+#include <string.h>
 
-#include "formats/format.h"
 #include "tensor/tensor.h"
 
-#define OPSET 14
+#define OPSET 17 /* the first with LayerNormalization */
 #define SEED 1
+
+ForgeValue *
+net_node (Net *net, const char *type, ForgeAttrs *attrs,
+    ForgeValue *const *inputs, guint n_inputs)
+{
+  g_autofree char *name = g_strdup_printf ("%s_%u", type, net->n_nodes++);
+  g_autofree char *out_name = g_strconcat (name, "_out", NULL);
+  ForgeValue *out = forge_graph_value (net->graph, out_name);
+  ForgeNode *made = forge_graph_add_node (net->graph, forge_op_find (type, ""),
+      name, attrs, inputs, n_inputs, &out, 1);
+  made->opset = OPSET;
+  return out;
+}
 
 static Map
 node (Net *net, const char *type, ForgeAttrs *attrs, ForgeValue *const *inputs,
     guint n_inputs, Map shape)
 {
-  g_autofree char *name = g_strdup_printf ("%s_%u", type, net->n_nodes++);
-  g_autofree char *out_name = g_strconcat (name, "_out", NULL);
-  shape.value = forge_graph_value (net->graph, out_name);
-  ForgeNode *made = forge_graph_add_node (net->graph, forge_op_find (type, ""),
-      name, attrs, inputs, n_inputs, &shape.value, 1);
-  made->opset = OPSET;
+  shape.value = net_node (net, type, attrs, inputs, n_inputs);
   return shape;
 }
 
-static ForgeValue *
-constant (Net *net, ForgeShape shape, float mean, double deviation)
+ForgeValue *
+net_ints (Net *net, const int64_t *values, int n_values)
+{
+  ForgeShape shape = forge_shape (1, n_values);
+  g_autoptr (ForgeTensor) tensor = forge_tensor_new (FORGE_INT64, &shape, NULL);
+  g_assert (tensor);
+  memcpy (tensor->data, values, (gsize) n_values * sizeof *values);
+  g_autofree char *name = g_strdup_printf ("c_%u", net->n_nodes++);
+  return forge_graph_add_constant (net->graph, name, tensor);
+}
+
+ForgeValue *
+net_constant (Net *net, ForgeShape shape, float mean, double deviation)
 {
   g_autoptr (ForgeTensor) tensor =
       forge_tensor_new (FORGE_FLOAT32, &shape, NULL);
@@ -62,8 +81,9 @@ net_activate (Net *net, Map in, Act act)
   if (act == HARD_SWISH)
     return node (net, "HardSwish", NULL, &in.value, 1, in);
   if (act == RELU6) {
-    ForgeValue *inputs[] = { in.value, constant (net, forge_shape (0), 0, 0),
-      constant (net, forge_shape (0), 6, 0) };
+    ForgeValue *inputs[] = { in.value,
+      net_constant (net, forge_shape (0), 0, 0),
+      net_constant (net, forge_shape (0), 6, 0) };
     return node (net, "Clip", NULL, inputs, 3, in);
   }
   if (act == SILU) {
@@ -88,23 +108,33 @@ window (int kernel, int stride, int pad)
 
 static Map
 conv (Net *net, Map in, Map out, int groups, ForgeAttrs *attrs, int kernel,
-    Act act)
+    Act act, gboolean biased)
 {
   int fan_in = in.channels / groups * kernel * kernel;
   forge_attrs_set_int (attrs, "group", groups);
   ForgeValue *inputs[] = { in.value,
-    constant (net,
+    net_constant (net,
         forge_shape (4, out.channels, in.channels / groups, kernel, kernel), 0,
         sqrt ((act == PLAIN ? 1.0 : 2.0) / fan_in)),
-    constant (net, forge_shape (1, out.channels), 0, 0.02) };
-  return net_activate (net, node (net, "Conv", attrs, inputs, 3, out), act);
+    biased ? net_constant (net, forge_shape (1, out.channels), 0, 0.02)
+           : NULL };
+  return net_activate (
+      net, node (net, "Conv", attrs, inputs, biased ? 3 : 2, out), act);
 }
 
 Map
 net_conv (Net *net, Map in, int n_out, int kernel, int stride, int pad, Act act)
 {
   Map out = { NULL, n_out, (in.side + 2 * pad - kernel) / stride + 1 };
-  return conv (net, in, out, 1, window (kernel, stride, pad), kernel, act);
+  return conv (
+      net, in, out, 1, window (kernel, stride, pad), kernel, act, TRUE);
+}
+
+Map
+net_conv_unbiased (Net *net, Map in, int n_out, int kernel, int pad)
+{
+  Map out = { NULL, n_out, in.side + 2 * pad - kernel + 1 };
+  return conv (net, in, out, 1, window (kernel, 1, pad), kernel, PLAIN, FALSE);
 }
 
 Map
@@ -112,16 +142,16 @@ net_depthwise (Net *net, Map in, int kernel, int stride, Act act)
 {
   Map out = { NULL, in.channels, (in.side - 1) / stride + 1 };
   return conv (net, in, out, in.channels, window (kernel, stride, kernel / 2),
-      kernel, act);
+      kernel, act, TRUE);
 }
 
 Map
 net_batch_norm (Net *net, Map in)
 {
   ForgeShape shape = forge_shape (1, in.channels);
-  ForgeValue *inputs[] = { in.value, constant (net, shape, 1, 0.05),
-    constant (net, shape, 0, 0.05), constant (net, shape, 0, 0.05),
-    constant (net, shape, 1, 0) };
+  ForgeValue *inputs[] = { in.value, net_constant (net, shape, 1, 0.05),
+    net_constant (net, shape, 0, 0.05), net_constant (net, shape, 0, 0.05),
+    net_constant (net, shape, 1, 0) };
   return node (net, "BatchNormalization", NULL, inputs, 5, in);
 }
 
@@ -179,7 +209,12 @@ net_excite (Net *net, Map in, int n_squeezed, Act act, const char *gate)
   Map x = net_global_pool (net, in);
   x = net_conv (net, x, n_squeezed, 1, 1, 0, act);
   x = net_conv (net, x, in.channels, 1, 1, 0, PLAIN);
-  x = node (net, gate, NULL, &x.value, 1, x);
+  ForgeAttrs *attrs = NULL;
+  if (strcmp (gate, "HardSigmoid") == 0) {
+    attrs = forge_attrs_new ();
+    forge_attrs_set_float (attrs, "alpha", 1.0f / 6);
+  }
+  x = node (net, gate, attrs, &x.value, 1, x);
   ForgeValue *inputs[] = { x.value, in.value };
   return node (net, "Mul", NULL, inputs, 2, in);
 }
@@ -188,7 +223,7 @@ Map
 net_scale (Net *net, Map in, float factor)
 {
   ForgeValue *inputs[] = { in.value,
-    constant (net, forge_shape (0), factor, 0) };
+    net_constant (net, forge_shape (0), factor, 0) };
   return node (net, "Mul", NULL, inputs, 2, in);
 }
 
@@ -205,9 +240,9 @@ net_dense (Net *net, Map in, int n_out, Act act)
   ForgeAttrs *attrs = forge_attrs_new ();
   forge_attrs_set_int (attrs, "transB", 1);
   ForgeValue *inputs[] = { in.value,
-    constant (net, forge_shape (2, n_out, in.channels), 0,
+    net_constant (net, forge_shape (2, n_out, in.channels), 0,
         sqrt ((act == PLAIN ? 1.0 : 2.0) / in.channels)),
-    constant (net, forge_shape (1, n_out), 0, 0.02) };
+    net_constant (net, forge_shape (1, n_out), 0, 0.02) };
   Map out = { NULL, n_out, 0 };
   return net_activate (net, node (net, "Gemm", attrs, inputs, 3, out), act);
 }
@@ -220,11 +255,12 @@ net_softmax (Net *net, Map in)
   return node (net, "Softmax", attrs, &in.value, 1, in);
 }
 
-gboolean
-net_finish (Net *net, Map last, const char *path, GError **error)
+ForgeGraph *
+net_finish (Net *net, Map last, GError **error)
 {
   g_autoptr (ForgeGraph) graph = g_steal_pointer (&net->graph);
   forge_graph_add_output (graph, last.value);
-  return forge_graph_sort (graph, error) && forge_graph_infer (graph, error) &&
-         forge_onnx_write (graph, path, error);
+  if (!forge_graph_sort (graph, error) || !forge_graph_infer (graph, error))
+    return NULL;
+  return g_steal_pointer (&graph);
 }

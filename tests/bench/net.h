@@ -26,6 +26,8 @@ typedef enum { PLAIN, RELU, RELU6, SILU, HARD_SWISH } Act;
 Map net_begin (Net *net, const char *name, int64_t batch, int side);
 Map net_conv (
     Net *net, Map in, int n_out, int kernel, int stride, int pad, Act act);
+/* As DenseNet has them: nothing is added, so nothing is folded in. */
+Map net_conv_unbiased (Net *net, Map in, int n_out, int kernel, int pad);
 /* One filter a channel, padded to keep the side at stride 1. */
 Map net_depthwise (Net *net, Map in, int kernel, int stride, Act act);
 /* As the layers of DenseNet begin. */
@@ -45,5 +47,17 @@ Map net_scale (Net *net, Map in, float factor);
 Map net_flatten (Net *net, Map in);
 Map net_dense (Net *net, Map in, int n_out, Act act);
 Map net_softmax (Net *net, Map in);
-/* Names the output, sorts, infers and writes. */
-gboolean net_finish (Net *net, Map last, const char *path, GError **error);
+/* [N, 1000] from [N, 3, 224, 224]: 12 blocks of 3 heads on 197 tokens of 192.
+ */
+Map net_vit_tiny (Net *net, Map in);
+
+/* What the layers above are made of: any operator, and constants. Takes
+ * @attrs (nullable). */
+ForgeValue *net_node (Net *net, const char *type, ForgeAttrs *attrs,
+    ForgeValue *const *inputs, guint n_inputs);
+ForgeValue *net_constant (
+    Net *net, ForgeShape shape, float mean, double deviation);
+ForgeValue *net_ints (Net *net, const int64_t *values, int n_values);
+
+/* Names the output, sorts and infers. (transfer full) */
+ForgeGraph *net_finish (Net *net, Map last, GError **error);
