@@ -1,51 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One model in our engine and in ONNX Runtime, in one process and in turns,
- * so that whatever else the machine does meets both: per round a warm-up that
- * is not counted (the other's threads go to sleep meanwhile), then as many
- * runs as fit into the time. ONNX Runtime has its default optimisations, all
- * of them, its default spinning, and memory of ours for its output.
+ * One model in several engines, each a process of its own (peers/runner.h),
+ * in turns: A B C, A B C, ... so that whatever else the machine does meets all
+ * of them. Prints the row of compare's table and appends it as JSON.
  *
- *   compare-run [--threads N] [--rounds N] [--seconds S] [--json] MODEL.onnx
+ *   compare-run OPTIONS BASE NAME=COMMAND...    the first engine is ours
  *
- * tests/bench/compare makes the models and calls this for each. */
+ * COMMAND is split like a shell's and gets BASE (a path without its ending),
+ * threads, batch and side. tests/bench/compare makes the models and calls
+ * this for each. */
+#include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <math.h>
-#include <stdio.h>
+#include <signal.h>
 #include <time.h>
 
 #include "../kernels/peak.h"
-#include "../models/ort.h"
-#include "base/rng.h"
+#include "compare-report.h"
 #include "forge/cpu.h"
-#include "forge/session.h"
-#include "forge/stats.h"
-#include "tensor/tensor.h"
+#include "forge/error.h"
 
-#define SEED 3
-#define MAX_ROUNDS 100
-#define MAX_RUNS 100000
-#define WARM_UP_SHARE 0.25
+#define MAX_PEERS 16
 
-static int threads = 1, n_rounds = 5;
+static char *model, *json_path;
+static int threads = 1, batch = 1, side = 224, n_rounds = 5;
 static double seconds = 0.4;
-static gboolean as_json;
+static gboolean head;
 
 static const GOptionEntry entries[] = {
-  { "threads", 't', 0, G_OPTION_ARG_INT, &threads, "threads for both", "N" },
-  { "rounds", 'r', 0, G_OPTION_ARG_INT, &n_rounds, "rounds of each", "N" },
+  { "model", 'm', 0, G_OPTION_ARG_STRING, &model, "its name", "NAME" },
+  { "threads", 't', 0, G_OPTION_ARG_INT, &threads, "for each engine", "N" },
+  { "batch", 'b', 0, G_OPTION_ARG_INT, &batch, "pictures a run", "N" },
+  { "side", 0, 0, G_OPTION_ARG_INT, &side, "pixels of the pictures", "N" },
+  { "rounds", 'r', 0, G_OPTION_ARG_INT, &n_rounds, "of each engine", "N" },
   { "seconds", 's', 0, G_OPTION_ARG_DOUBLE, &seconds, "of one round", "S" },
-  { "json", 'j', 0, G_OPTION_ARG_NONE, &as_json, "one JSON object", NULL },
+  { "json", 'j', 0, G_OPTION_ARG_FILENAME, &json_path, "to append to", "FILE" },
+  { "head", 0, 0, G_OPTION_ARG_NONE, &head, "print the table's head", NULL },
   { NULL },
 };
 
 typedef struct {
-  ForgeSession *ours;
-  OrtSession *theirs;
-} Pair;
-
-typedef struct {
-  double median_ms[MAX_ROUNDS];
-} Rounds;
+  GSubprocess *process;
+  GDataInputStream *answers;
+  GOutputStream *commands;
+} Engine;
 
 static double
 now (void)
@@ -53,37 +51,6 @@ now (void)
   struct timespec time;
   clock_gettime (CLOCK_MONOTONIC, &time);
   return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
-}
-
-static void
-run_ours (const Pair *pair)
-{
-  forge_session_run (pair->ours);
-}
-
-static void
-run_theirs (const Pair *pair)
-{
-  ort_session_run (pair->theirs);
-}
-
-/* Median milliseconds of a run. */
-static double
-run_round (void (*run) (const Pair *), const Pair *pair)
-{
-  static double times_ms[MAX_RUNS];
-  gsize n_runs = 0;
-  double start = now ();
-  do
-    run (pair);
-  while (now () - start < WARM_UP_SHARE * seconds);
-  start = now ();
-  while (n_runs < 3 || (n_runs < MAX_RUNS && now () - start < seconds)) {
-    double begin = now ();
-    run (pair);
-    times_ms[n_runs++] = 1e3 * (now () - begin);
-  }
-  return forge_quantile (times_ms, n_runs, 0.5);
 }
 
 /* GFLOP/s of one core at its best: of eleven tries. */
@@ -102,122 +69,207 @@ measure_peak (void)
   return best;
 }
 
-static double
-count_flops (const ForgeSession *session)
+/* The next line; NULL with the peer's problem set. */
+static char *
+read_answer (Engine *engine, ComparePeer *peer, const char *word)
 {
-  gsize n_nodes = 0;
-  g_autofree ForgeNodeProfile *nodes =
-      forge_session_get_profile (session, &n_nodes);
-  double flops = 0;
-  for (gsize i = 0; i < n_nodes; i++)
-    flops += (double) nodes[i].n_flops;
-  return flops;
+  g_autofree char *line =
+      g_data_input_stream_read_line (engine->answers, NULL, NULL, NULL);
+  if (line && g_str_has_prefix (line, word) && line[strlen (word)] == ' ')
+    return g_strdup (line + strlen (word) + 1);
+  if (line && g_str_has_prefix (line, "failed "))
+    peer->problem = g_strdup (line + strlen ("failed "));
+  else
+    peer->problem = g_strdup_printf ("ended without an answer%s%s",
+        line ? ", last line: " : "", line ? line : "");
+  return NULL;
 }
 
-static ForgeTensor *
-random_input (ForgeSession *session)
+static char *
+ask (Engine *engine, ComparePeer *peer, const char *command, const char *word)
 {
-  ForgeTensor *input = forge_session_get_input (session, 0);
-  ForgeRng rng;
-  forge_rng_seed (&rng, SEED);
-  int64_t count = forge_tensor_get_count (input);
-  for (int64_t i = 0; i < count; i++)
-    ((float *) input->data)[i] = forge_rng_float (&rng);
-  return input;
+  g_output_stream_write_all (
+      engine->commands, command, strlen (command), NULL, NULL, NULL);
+  g_output_stream_flush (engine->commands, NULL, NULL);
+  return read_answer (engine, peer, word);
 }
 
-/* The largest difference over the largest score. */
-static double
-relative_error (const ForgeTensor *a, const ForgeTensor *b)
+static void
+start (Engine *engine, ComparePeer *peer, const char *command, const char *base)
 {
-  const float *x = a->data, *y = b->data;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *line =
+      g_strdup_printf ("%s '%s' %d %d %d", command, base, threads, batch, side);
+  g_autofree char *count = g_strdup_printf ("%d", threads);
+  g_auto (GStrv) words = NULL;
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
+      G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE);
+  g_subprocess_launcher_setenv (launcher, "OMP_NUM_THREADS", count, TRUE);
+  g_subprocess_launcher_setenv (launcher, "OPENBLAS_NUM_THREADS", count, TRUE);
+  if (g_shell_parse_argv (line, NULL, &words, &error))
+    engine->process = g_subprocess_launcher_spawnv (
+        launcher, (const char *const *) words, &error);
+  if (!engine->process) {
+    peer->problem = g_strdup (error->message);
+    return;
+  }
+  engine->commands = g_subprocess_get_stdin_pipe (engine->process);
+  engine->answers =
+      g_data_input_stream_new (g_subprocess_get_stdout_pipe (engine->process));
+  g_autofree char *answer = read_answer (engine, peer, "ready");
+  if (!answer)
+    return;
+  char *version = NULL;
+  peer->flops = g_ascii_strtod (answer, &version);
+  peer->version = g_strdup (g_strstrip (version));
+}
+
+static void
+run_round (Engine *engine, ComparePeer *peer, int round)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  g_autofree char *command = g_strdup_printf (
+      "time %s\n", g_ascii_dtostr (text, sizeof text, seconds));
+  g_autofree char *answer = ask (engine, peer, command, "time");
+  if (answer)
+    peer->median_ms[round] = g_ascii_strtod (answer, NULL);
+}
+
+/* The scores of the last run. (transfer full) (nullable) */
+static GBytes *
+read_output (Engine *engine, ComparePeer *peer, const char *base)
+{
+  g_autofree char *path = g_strconcat (base, ".scores", NULL);
+  g_autofree char *command = g_strdup_printf ("output %s\n", path);
+  g_autofree char *answer = ask (engine, peer, command, "output");
+  char *data = NULL;
+  gsize size_bytes = 0;
+  g_autoptr (GError) error = NULL;
+  if (answer && !g_file_get_contents (path, &data, &size_bytes, &error))
+    peer->problem = g_strdup (error->message);
+  g_unlink (path);
+  return data ? g_bytes_new_take (data, size_bytes) : NULL;
+}
+
+/* The largest difference over the largest score of @ours. */
+static double
+relative_error (GBytes *ours, GBytes *theirs)
+{
+  gsize n_ours, n_theirs;
+  const float *x = g_bytes_get_data (ours, &n_ours);
+  const float *y = g_bytes_get_data (theirs, &n_theirs);
   double difference = 0, size = 0;
-  for (int64_t i = 0; i < forge_tensor_get_count (a); i++) {
-    difference = fmax (difference, fabs ((double) x[i] - y[i]));
-    size = fmax (size, fabs ((double) y[i]));
+  if (n_ours != n_theirs)
+    return INFINITY;
+  for (gsize i = 0; i < n_ours / sizeof *x; i++) {
+    double d = fabs ((double) x[i] - (double) y[i]);
+    if (isnan (d))
+      return INFINITY;
+    difference = fmax (difference, d);
+    size = fmax (size, fabs ((double) x[i]));
   }
   return difference / size;
 }
 
 static void
-report (const char *path, const char *version, double flops, double error,
-    Rounds *ours, Rounds *theirs)
+stop (Engine *engine, ComparePeer *peer)
 {
-  Rounds ratio;
-  gsize n = (gsize) n_rounds;
-  for (gsize r = 0; r < n; r++)
-    ratio.median_ms[r] = ours->median_ms[r] / theirs->median_ms[r];
-  double best_ours = forge_quantile (ours->median_ms, n, 0.5);
-  double best_theirs = forge_quantile (theirs->median_ms, n, 0.5);
-  double middle = forge_quantile (ratio.median_ms, n, 0.5);
-  double low = forge_quantile (ratio.median_ms, n, 0);
-  double high = forge_quantile (ratio.median_ms, n, 1);
-  double peak = measure_peak ();
-  double percent = peak > 0 ? flops / best_ours / peak / threads / 1e4 : 0;
-  g_autofree char *name = g_path_get_basename (path);
-  if (as_json)
-    printf ("{\"model\": \"%s\", \"threads\": %d, \"rounds\": %d, "
-            "\"cpu\": \"%s\", \"onnxruntime\": \"%s\", \"ours_ms\": %.5f, "
-            "\"theirs_ms\": %.5f, \"ratio\": %.4f, \"ratio_low\": %.4f, "
-            "\"ratio_high\": %.4f, \"flops\": %.0f, \"peak_gflops\": %.2f, "
-            "\"percent_of_peak\": %.2f, \"relative_error\": %.3g}\n",
-        name, threads, n_rounds, forge_cpu_tier (), version, best_ours,
-        best_theirs, middle, low, high, flops, peak, percent, error);
-  else
-    printf ("%-26s %2d  %9.4f  %9.4f  %5.3f (%.3f .. %.3f)  %5.1f %%  %.1e\n",
-        name, threads, best_ours, best_theirs, middle, low, high, percent,
-        error);
+  if (engine->process) {
+    g_output_stream_close (engine->commands, NULL, NULL);
+    g_subprocess_wait (engine->process, NULL, NULL);
+    g_object_unref (engine->answers);
+    g_object_unref (engine->process);
+  }
+  g_free (peer->version);
+  g_free (peer->problem);
+}
+
+static void
+measure (const CompareCell *cell, Engine *engines, const char *base)
+{
+  for (int r = 0; r < n_rounds; r++)
+    for (guint i = 0; i < cell->n_peers; i++)
+      if (!cell->peers[i].problem)
+        run_round (&engines[i], &cell->peers[i], r);
+  g_autoptr (GBytes) ours = NULL;
+  for (guint i = 0; i < cell->n_peers; i++) {
+    ComparePeer *peer = &cell->peers[i];
+    g_autoptr (GBytes) scores =
+        peer->problem ? NULL : read_output (&engines[i], peer, base);
+    if (i == 0)
+      ours = g_steal_pointer (&scores);
+    else if (scores && ours)
+      peer->error = relative_error (ours, scores);
+  }
 }
 
 static gboolean
-compare (const char *path, GError **error)
+append_json (const CompareCell *cell)
 {
-  const OrtParams ort_params = { .optimise = TRUE, .threads = threads };
-  const ForgeSessionParams params = { .threads = threads, .batch = 1 };
-  g_autofree char *problem = NULL;
-  g_autoptr (Ort) ort = ort_open_with (&ort_params, &problem);
-  if (!ort) {
-    g_set_error_literal (error, FORGE_ERROR, FORGE_ERROR_IO, problem);
-    return FALSE;
+  g_autofree char *text = compare_to_json (cell);
+  FILE *file = fopen (json_path, "a");
+  gboolean done = file && fprintf (file, "%s\n", text) > 0;
+  return file && fclose (file) == 0 && done;
+}
+
+static int
+compare (const char *base, char **engine_lines, guint n_engines)
+{
+  ComparePeer peers[MAX_PEERS] = { 0 };
+  Engine engines[MAX_PEERS] = { 0 };
+  const CompareCell cell = { .model = model ? model : base,
+    .batch = batch,
+    .threads = threads,
+    .n_rounds = n_rounds,
+    .peers = peers,
+    .n_peers = n_engines,
+    .peak_gflops = measure_peak () };
+  for (guint i = 0; i < n_engines; i++) {
+    char *command = strchr (engine_lines[i], '=');
+    *command++ = 0;
+    peers[i].name = engine_lines[i];
+    start (&engines[i], &peers[i], command, base);
   }
-  g_autoptr (ForgeModel) model = forge_model_load (path, error);
-  g_autoptr (ForgeSession) session =
-      model ? forge_session_new (model, &params, error) : NULL;
-  if (!session)
-    return FALSE;
-  ForgeTensor *input = random_input (session);
-  ForgeTensor *found = forge_session_get_output (session, 0);
-  g_autoptr (ForgeTensor) expected = forge_tensor_copy (found, NULL);
-  g_autoptr (OrtSession) theirs = ort_session_new (ort, path, NULL, 0);
-  ort_session_bind (theirs, forge_model_get_input (model, 0).name, input,
-      forge_model_get_output (model, 0).name, expected);
-  const Pair pair = { session, theirs };
-  Rounds our_rounds, their_rounds;
-  for (int r = 0; r < n_rounds; r++) {
-    our_rounds.median_ms[r] = run_round (run_ours, &pair);
-    their_rounds.median_ms[r] = run_round (run_theirs, &pair);
+  measure (&cell, engines, base);
+  int status = 0;
+  if (peers[0].problem) {
+    fprintf (stderr, "compare-run: %s: %s\n", peers[0].name, peers[0].problem);
+    status = 1;
+  } else {
+    if (head)
+      compare_write_head (stdout, &cell);
+    compare_write_row (stdout, &cell);
+    if (json_path && !append_json (&cell)) {
+      fprintf (stderr, "compare-run: %s cannot be written\n", json_path);
+      status = 1;
+    }
   }
-  report (path, ort_version (ort), count_flops (session),
-      relative_error (found, expected), &our_rounds, &their_rounds);
-  return TRUE;
+  for (guint i = 0; i < n_engines; i++)
+    stop (&engines[i], &peers[i]);
+  return status;
 }
 
 int
 main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GOptionContext) context = g_option_context_new ("MODEL.onnx");
+  g_autoptr (GOptionContext) context =
+      g_option_context_new ("BASE NAME=COMMAND...");
   g_option_context_add_main_entries (context, entries, NULL);
-  if (!g_option_context_parse (context, &argc, &argv, &error) || argc != 2) {
+  if (!g_option_context_parse (context, &argc, &argv, &error) || argc < 3 ||
+      argc > 2 + MAX_PEERS) {
     fprintf (stderr, "compare-run: %s\n",
-        error ? error->message : "expected one model (see --help)");
+        error ? error->message : "expected a model and engines (see --help)");
     return 2;
   }
+  for (int i = 2; i < argc; i++)
+    if (!strchr (argv[i], '=')) {
+      fprintf (
+          stderr, "compare-run: expected NAME=COMMAND, found %s\n", argv[i]);
+      return 2;
+    }
+  signal (SIGPIPE, SIG_IGN); /* an engine that died says so by its silence */
   threads = CLAMP (threads, 1, 256);
-  n_rounds = CLAMP (n_rounds, 1, MAX_ROUNDS);
-  if (!compare (argv[1], &error)) {
-    fprintf (stderr, "compare-run: %s\n", error->message);
-    return 1;
-  }
-  return 0;
+  n_rounds = CLAMP (n_rounds, 1, COMPARE_MAX_ROUNDS);
+  return compare (argv[1], argv + 2, (guint) argc - 2);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writes the networks that compare measures as ONNX files.
+ * Writes the networks that compare measures as ONNX files, and as recipes
+ * (peers/recipe.h) those that consist of layers that recipes have.
  *
  *   make-models FOLDER BATCH MODEL...    FOLDER/MODEL_bBATCH.onnx each
  */
@@ -9,14 +10,22 @@
 
 #include "formats/format.h"
 #include "networks.h"
+#include "recipe-write.h"
 
 static gboolean
 make (const char *folder, int batch, const char *name, GError **error)
 {
   g_autoptr (ForgeGraph) graph = bench_network_graph (name, batch, error);
-  g_autofree char *path =
-      g_strdup_printf ("%s/%s_b%d.onnx", folder, name, batch);
-  return graph && forge_onnx_write (graph, path, error);
+  g_autofree char *base = g_strdup_printf ("%s/%s_b%d", folder, name, batch);
+  g_autofree char *path = g_strconcat (base, ".onnx", NULL);
+  if (!graph || !forge_onnx_write (graph, path, error))
+    return FALSE;
+  g_autoptr (GError) problem = NULL;
+  if (recipe_write (graph, base, &problem) ||
+      g_error_matches (problem, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
 }
 
 int
