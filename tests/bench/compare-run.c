@@ -13,9 +13,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <signal.h>
-#include <time.h>
 
-#include "../kernels/peak.h"
 #include "compare-report.h"
 #include "forge/cpu.h"
 #include "forge/error.h"
@@ -44,30 +42,6 @@ typedef struct {
   GDataInputStream *answers;
   GOutputStream *commands;
 } Engine;
-
-static double
-now (void)
-{
-  struct timespec time;
-  clock_gettime (CLOCK_MONOTONIC, &time);
-  return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
-}
-
-/* GFLOP/s of one core at its best: of eleven tries. */
-static double
-measure_peak (void)
-{
-  PeakFunc peak = peak_find (forge_cpu_tier ());
-  double best = 0;
-  for (int i = 0; peak && i < 11; i++) {
-    const size_t n_rounds_of_fma = 20000;
-    double begin = now ();
-    double flops = peak (n_rounds_of_fma);
-    double rate = flops * (double) n_rounds_of_fma / (now () - begin) / 1e9;
-    best = MAX (best, rate);
-  }
-  return best;
-}
 
 /* The next line; NULL with the peer's problem set. */
 static char *
@@ -223,7 +197,7 @@ compare (const char *base, char **engine_lines, guint n_engines)
     .n_rounds = n_rounds,
     .peers = peers,
     .n_peers = n_engines,
-    .peak_gflops = measure_peak () };
+    .peak_gflops = forge_cpu_measure_peak_gflops () };
   for (guint i = 0; i < n_engines; i++) {
     char *command = strchr (engine_lines[i], '=');
     *command++ = 0;

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernels/peak.h"
 #include "kernels/variant.h"
-#include "peak.h"
 
 static const struct {
   const char *name;
@@ -166,7 +166,7 @@ bench_report (const Tier *tier, const char *kernel, const char *shape,
 static void
 run_peak (void *data)
 {
-  PeakFunc peak = *(PeakFunc *) data;
+  ForgePeakFunc peak = *(ForgePeakFunc *) data;
   peak (1000);
 }
 
@@ -174,7 +174,7 @@ static int
 run_benches (const char *only)
 {
   for (Tier *tier = tiers; tier < tiers + n_tiers; tier++) {
-    PeakFunc peak = peak_find (tier->name);
+    ForgePeakFunc peak = forge_peak_find (tier->name);
     if (peak) {
       double flops = peak (0) * 1000;
       tier->peak_gflops = flops / bench_seconds (run_peak, &peak) * 1e-9;

@@ -7,10 +7,10 @@
 
 /* Runs n_rounds rounds of independent FMAs in registers and returns the
  * floating-point operations of one round. */
-typedef double (*PeakFunc) (size_t n_rounds);
+typedef double (*ForgePeakFunc) (size_t n_rounds);
 
-double peak_avx2 (size_t n_rounds);
-double peak_avx512 (size_t n_rounds);
-double peak_neon (size_t n_rounds);
+double forge_peak_avx2 (size_t n_rounds);
+double forge_peak_avx512 (size_t n_rounds);
+double forge_peak_neon (size_t n_rounds);
 /* NULL where the tier has none (ref). */
-PeakFunc peak_find (const char *tier);
+ForgePeakFunc forge_peak_find (const char *tier);

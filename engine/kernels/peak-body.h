@@ -2,9 +2,9 @@
  *
  * Twelve chains of FMAs: enough to cover the latency on any core we know. The
  * empty asm keeps each sum in a register and the loop from being folded. */
-#include "peak.h"
+#include "kernels/peak.h"
 
-#define PEAK_NAME_(isa) peak_##isa
+#define PEAK_NAME_(isa) forge_peak_##isa
 #define PEAK_NAME(isa) PEAK_NAME_ (isa)
 
 enum { N_CHAINS = 12, N_STEPS = 64 };
