@@ -168,6 +168,8 @@ size_t forge_session_get_packed_bytes (const ForgeSession *session);
  * @n_runs: since the session was made
  * @total_ns: time in all of them; 0 unless params asked for the profile
  * @n_flops: of one run
+ * @bytes_moved: of one run: what it reads, weights as they are packed, and
+ *   what it writes, each once; 0 for a view
  *
  * One node after optimisation.
  *
@@ -178,6 +180,7 @@ typedef struct {
   uint64_t n_runs;
   uint64_t total_ns;
   int64_t n_flops;
+  int64_t bytes_moved;
 } ForgeNodeProfile;
 
 /**
@@ -193,6 +196,40 @@ typedef struct {
  */
 ForgeNodeProfile *forge_session_get_profile (
     const ForgeSession *session, gsize *n_nodes);
+
+/**
+ * ForgeSessionCosts:
+ * @read_us: microseconds for reading and parsing the model's file, its labels
+ *   and preprocessing with it; 0 for a model that was not read
+ * @passes_us: for binding the batch, optimising the graph and placing the
+ *   activations
+ * @packing_us: for choosing algorithms and packing weights
+ * @weight_bytes: constants of the model and those that the passes made of them
+ * @packed_bytes: the packed copy
+ * @arena_bytes: activations
+ * @workspace_bytes: scratch of the node that needs the most
+ *
+ * What a session cost to make and what it holds. All but the last two is
+ * shared by the sessions of a model and batch, and was spent once.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  uint64_t read_us, passes_us, packing_us;
+  size_t weight_bytes, packed_bytes, arena_bytes, workspace_bytes;
+} ForgeSessionCosts;
+
+/**
+ * forge_session_get_costs:
+ * @session: the session
+ *
+ * Where load time and memory go.
+ *
+ * Thread safety: any thread. Walks all constants.
+ * Returns: the figures
+ * Since: 0.1
+ */
+ForgeSessionCosts forge_session_get_costs (const ForgeSession *session);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeSession, forge_session_free)
 

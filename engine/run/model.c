@@ -16,6 +16,7 @@ struct _ForgeModel {
   char *path;
   ForgeGraph *graph;
   ForgeModelInfo *info;
+  uint64_t read_us;
   GMutex lock;
   GHashTable *plans; /* what is bound -> ForgePlan*; under the lock */
 };
@@ -62,6 +63,15 @@ forge_model_new_from_graph (ForgeGraph *graph, const char *name, GError **error)
   return model_new (graph, name, NULL, error);
 }
 
+/* @model (nullable), with the time that it took. */
+static ForgeModel *
+read_since (gint64 start_us, ForgeModel *model)
+{
+  if (model)
+    model->read_us = (uint64_t) (g_get_monotonic_time () - start_us);
+  return model;
+}
+
 ForgeModel *
 forge_model_load_bytes (
     const void *bytes, gsize size_bytes, const char *name, GError **error)
@@ -70,9 +80,11 @@ forge_model_load_bytes (
   if (!name)
     name = "model";
   ForgeSource source = { .name = name };
+  gint64 start_us = g_get_monotonic_time ();
   ForgeGraph *graph =
       forge_format_read_bytes (bytes, size_bytes, &source, error);
-  return graph ? model_new (graph, name, NULL, error) : NULL;
+  return read_since (
+      start_us, graph ? model_new (graph, name, NULL, error) : NULL);
 }
 
 static ForgeModel *
@@ -93,8 +105,10 @@ load_embedded (GError **error)
 static ForgeModel *
 load_file (const char *path, GError **error)
 {
+  gint64 start_us = g_get_monotonic_time ();
   ForgeGraph *graph = forge_format_read_file (path, error);
-  return graph ? model_new (graph, path, path, error) : NULL;
+  return read_since (
+      start_us, graph ? model_new (graph, path, path, error) : NULL);
 }
 
 /* The registry's word on name and version counts, not the file's. */
@@ -194,6 +208,12 @@ const ForgeGraph *
 forge_model_get_graph (const ForgeModel *model)
 {
   return model->graph;
+}
+
+uint64_t
+forge_model_get_read_us (const ForgeModel *model)
+{
+  return model->read_us;
 }
 
 guint

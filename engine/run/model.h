@@ -14,6 +14,8 @@ ForgeModel *forge_model_new_from_graph (
     ForgeGraph *graph, const char *name, GError **error);
 /* As read: before any pass, batch unknown. */
 const ForgeGraph *forge_model_get_graph (const ForgeModel *model);
+/* What reading and parsing its file took; 0 for a graph that was built. */
+uint64_t forge_model_get_read_us (const ForgeModel *model);
 /* Bits of ForgeInfoKnown (formats/model-info.h) that had to be assumed. */
 guint forge_model_get_assumed (const ForgeModel *model);
 /* Bits of ForgeInfoKnown that @stated states. */

@@ -49,6 +49,7 @@ forge_plan_new (
   g_autoptr (ForgePlan) plan = g_new0 (ForgePlan, 1);
   plan->ref_count = 1;
   plan->kind = kind;
+  gint64 start_us = g_get_monotonic_time ();
   plan->graph = forge_graph_copy (graph);
   if (!forge_graph_sort (plan->graph, error) ||
       !forge_graph_bind_batch (plan->graph, batch, error) ||
@@ -59,8 +60,11 @@ forge_plan_new (
     return NULL;
   plan->memory =
       forge_memory_plan_new (plan->graph, kind == FORGE_PLAN_TRAINING, error);
+  gint64 placed_us = g_get_monotonic_time ();
   if (!plan->memory || !prepare_all (plan, error))
     return NULL;
+  plan->passes_us = (uint64_t) (placed_us - start_us);
+  plan->packing_us = (uint64_t) (g_get_monotonic_time () - placed_us);
   return g_steal_pointer (&plan);
 }
 

@@ -21,6 +21,7 @@ typedef struct {
   ForgeMemoryPlan *memory;
   size_t workspace_bytes, backward_workspace_bytes; /* the most of any node */
   size_t packed_bytes;
+  uint64_t passes_us, packing_us; /* what making it took */
 } ForgePlan;
 
 /* @graph is copied; constants are shared where no pass rewrites them. Errors:

@@ -140,6 +140,57 @@ forge_session_get_packed_bytes (const ForgeSession *session)
   return session->steps->plan->packed_bytes;
 }
 
+/* Bytes of the graph's constants that are not in @seen yet. */
+static size_t
+count_weights (const ForgeGraph *graph, GHashTable *seen)
+{
+  size_t size_bytes = 0;
+  for (guint i = 0; i < graph->values->len; i++) {
+    const ForgeValue *value = graph->values->pdata[i];
+    if (value->constant && g_hash_table_add (seen, value->constant->data))
+      size_bytes += value->constant->size_bytes;
+  }
+  return size_bytes;
+}
+
+ForgeSessionCosts
+forge_session_get_costs (const ForgeSession *session)
+{
+  const ForgePlan *plan = session->steps->plan;
+  GHashTable *seen = g_hash_table_new (NULL, NULL);
+  ForgeSessionCosts costs = {
+    .read_us = forge_model_get_read_us (session->model),
+    .passes_us = plan->passes_us,
+    .packing_us = plan->packing_us,
+    .weight_bytes =
+        count_weights (forge_model_get_graph (session->model), seen),
+    .packed_bytes = plan->packed_bytes,
+    .arena_bytes = plan->memory->arena_bytes,
+    .workspace_bytes = plan->workspace_bytes,
+  };
+  costs.weight_bytes += count_weights (plan->graph, seen);
+  g_hash_table_unref (seen);
+  return costs;
+}
+
+/* What has to move at least once. A node that packed its weights reads the
+ * packed ones; constants beside them (a bias) are too few to tell apart. */
+static int64_t
+count_bytes (const ForgeStep *step)
+{
+  size_t size_bytes = step->prepared->packed_bytes;
+  gboolean packed = size_bytes > 0;
+  for (guint i = 0; i < step->n_in; i++) {
+    const ForgeValue *value = step->node->inputs->pdata[i];
+    if (step->in[i] && !(packed && value->constant))
+      size_bytes += step->in[i]->size_bytes;
+  }
+  for (guint i = 0; i < step->n_out; i++)
+    if (step->out[i])
+      size_bytes += step->out[i]->size_bytes;
+  return (int64_t) size_bytes;
+}
+
 ForgeNodeProfile *
 forge_session_get_profile (const ForgeSession *session, gsize *n_nodes)
 {
@@ -154,6 +205,7 @@ forge_session_get_profile (const ForgeSession *session, gsize *n_nodes)
                         : step->prepared->algorithm ? step->prepared->algorithm
                                                     : "";
     rows[n].n_flops = op->flops ? op->flops (step->node) : 0;
+    rows[n].bytes_moved = op->is_view ? 0 : count_bytes (step);
     if (session->timings) {
       rows[n].n_runs = session->timings[n].n_runs;
       rows[n].total_ns = session->timings[n].total_ns;

@@ -8,11 +8,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench-report.h"
 #include "command.h"
 #include "forge/cpu.h"
-#include "forge/session.h"
 #include "forge/stats.h"
-#include "output.h"
 
 #define WARM_UP_NS 200000000u /* caches, page faults, clock frequency */
 #define MAX_RUNS 10000000
@@ -23,12 +22,6 @@ typedef struct {
   gboolean profile;
   char *json;
 } BenchOptions;
-
-typedef struct {
-  gsize n_runs;
-  double median_ms, p95_ms, p99_ms, min_ms, mean_ms;
-  double images_per_s;
-} Figures;
 
 static uint64_t
 now_ns (void)
@@ -107,7 +100,7 @@ measure (ForgeSession *session, const BenchOptions *options)
   return times_ms;
 }
 
-static Figures
+static BenchFigures
 summarise (GArray *times_ms, int batch)
 {
   double *values = (double *) times_ms->data;
@@ -115,7 +108,7 @@ summarise (GArray *times_ms, int batch)
   double sum_ms = 0;
   for (gsize i = 0; i < n_runs; i++)
     sum_ms += values[i];
-  return (Figures) {
+  return (BenchFigures) {
     .n_runs = n_runs,
     .median_ms = forge_quantile (values, n_runs, 0.5),
     .p95_ms = forge_quantile (values, n_runs, 0.95),
@@ -126,73 +119,9 @@ summarise (GArray *times_ms, int batch)
   };
 }
 
-static void
-report_figures (JsonBuilder *builder, FILE *out, const Figures *figures)
-{
-  const struct {
-    const char *name;
-    double value;
-  } rows[] = {
-    { "median_ms", figures->median_ms },
-    { "p95_ms", figures->p95_ms },
-    { "p99_ms", figures->p99_ms },
-    { "min_ms", figures->min_ms },
-    { "mean_ms", figures->mean_ms },
-    { "images_per_s", figures->images_per_s },
-  };
-  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
-    fprintf (out, "%-14s %.4f\n", rows[i].name, rows[i].value);
-    output_add_double (builder, rows[i].name, rows[i].value);
-  }
-  fprintf (out, "%-14s %" G_GSIZE_FORMAT "\n", "n_runs", figures->n_runs);
-  output_add_int (builder, "n_runs", figures->n_runs);
-}
-
-static void
-report_setting (JsonBuilder *builder, FILE *out, const ForgeSession *session,
-    const BenchOptions *options)
-{
-  int threads = options->threads > 0 ? options->threads : forge_cpu_count ();
-  const struct {
-    const char *name;
-    gint64 value;
-  } rows[] = {
-    { "threads", threads },
-    { "batch", options->batch },
-    { "arena_bytes", forge_session_get_arena_bytes (session) },
-    { "packed_bytes", forge_session_get_packed_bytes (session) },
-  };
-  fprintf (out, "%-14s %s\n", "cpu", forge_cpu_tier ());
-  output_add_string (builder, "cpu", forge_cpu_tier ());
-  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
-    g_autofree char *text = output_thousands (rows[i].value);
-    fprintf (out, "%-14s %s\n", rows[i].name, text);
-    output_add_int (builder, rows[i].name, rows[i].value);
-  }
-}
-
-static void
-report_node (JsonBuilder *builder, FILE *out, const ForgeNodeProfile *node,
-    double all_ns)
-{
-  double mean_us = node->n_runs ? node->total_ns / 1e3 / node->n_runs : 0;
-  double share = all_ns > 0 ? 100 * node->total_ns / all_ns : 0;
-  double gflops = mean_us > 0 ? node->n_flops / mean_us / 1e3 : 0;
-  fprintf (out, "%10.2f %6.1f %9.2f  %-12s %-12s %s\n", mean_us, share, gflops,
-      node->type, *node->algorithm ? node->algorithm : "-", node->name);
-  json_builder_begin_object (builder);
-  output_add_string (builder, "name", node->name);
-  output_add_string (builder, "type", node->type);
-  output_add_string (builder, "algorithm", node->algorithm);
-  output_add_double (builder, "mean_us", mean_us);
-  output_add_double (builder, "percent", share);
-  output_add_int (builder, "n_flops", node->n_flops);
-  output_add_double (builder, "gflops_per_s", gflops);
-  json_builder_end_object (builder);
-}
-
+/* The nodes, from a session of their own. */
 static gboolean
-report_profile (JsonBuilder *builder, FILE *out, ForgeModel *model,
+profile (JsonBuilder *builder, FILE *out, ForgeModel *model,
     const BenchOptions *options, GError **error)
 {
   g_autoptr (ForgeSession) session =
@@ -200,19 +129,7 @@ report_profile (JsonBuilder *builder, FILE *out, ForgeModel *model,
   if (!session)
     return FALSE;
   g_array_unref (measure (session, options));
-  gsize n_nodes = 0;
-  g_autofree ForgeNodeProfile *nodes =
-      forge_session_get_profile (session, &n_nodes);
-  double all_ns = 0;
-  for (gsize i = 0; i < n_nodes; i++)
-    all_ns += nodes[i].total_ns;
-  fprintf (out, "\n%10s %6s %9s  %-12s %-12s %s\n", "us/run", "%", "GFLOP/s",
-      "type", "algorithm", "node");
-  json_builder_set_member_name (builder, "nodes");
-  json_builder_begin_array (builder);
-  for (gsize i = 0; i < n_nodes; i++)
-    report_node (builder, out, &nodes[i], all_ns);
-  json_builder_end_array (builder);
+  bench_report_profile (builder, out, session, options->threads);
   return TRUE;
 }
 
@@ -220,6 +137,7 @@ static int
 bench_model (const char *path, const BenchOptions *options)
 {
   g_autoptr (GError) error = NULL;
+  uint64_t start_ns = now_ns ();
   g_autoptr (ForgeModel) model = command_load_model (path);
   if (!model)
     return COMMAND_FAILED;
@@ -227,16 +145,19 @@ bench_model (const char *path, const BenchOptions *options)
       create_session (model, options, FALSE, &error);
   if (!session)
     return command_error ("%s", error->message);
+  BenchLoad load;
+  load.first_run_ms = (double) time_one_run (session) / 1e6;
+  load.first_result_ms = (double) (now_ns () - start_ns) / 1e6;
   FILE *out = output_text_stream (options->json);
   g_autoptr (GArray) times_ms = measure (session, options);
-  Figures figures = summarise (times_ms, options->batch);
+  BenchFigures figures = summarise (times_ms, options->batch);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   json_builder_begin_object (builder);
   output_add_model (builder, model);
-  report_figures (builder, out, &figures);
-  report_setting (builder, out, session, options);
-  if ((options->profile &&
-          !report_profile (builder, out, model, options, &error)) ||
+  bench_report_figures (builder, out, &figures);
+  bench_report_setting (builder, out, options->threads, options->batch);
+  bench_report_costs (builder, out, &load, session);
+  if ((options->profile && !profile (builder, out, model, options, &error)) ||
       !output_write_json (builder, options->json, &error))
     return command_error ("%s", error->message);
   return COMMAND_OK;
@@ -258,7 +179,9 @@ cmd_bench (int argc, char **argv)
     { "seconds", 's', 0, G_OPTION_ARG_DOUBLE, &options.seconds,
         "time to spend on timed runs (1)", "S" },
     { "profile", 'p', 0, G_OPTION_ARG_NONE, &options.profile,
-        "time every node too", NULL },
+        "time every node too: algorithm, GFLOP/s, percent of the FMA peak, "
+        "bytes",
+        NULL },
     { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
         "write a JSON document too; - is standard output", "FILE" },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
@@ -266,8 +189,10 @@ cmd_bench (int argc, char **argv)
     { NULL },
   };
   int status = command_parse ("bench",
-      "Time a model on random input, after a warm-up: quantiles of single runs,"
-      "\nimages a second, memory.",
+      "Time a model on random input, after a warm-up: quantiles of single runs "
+      "and"
+      "\nimages a second; the time from file to first result, with its parts;"
+      "\nmemory: weights, their packed copy, activations, workspace, process.",
       entries, &argc, &argv);
   if (status >= 0)
     return status;
@@ -283,5 +208,7 @@ cmd_bench (int argc, char **argv)
   if (status >= 0)
     return status;
   options.json = json;
+  if (options.threads == 0)
+    options.threads = forge_cpu_count ();
   return bench_model (rest[0], &options);
 }

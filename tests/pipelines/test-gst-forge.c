@@ -392,8 +392,7 @@ bench_reports_quantiles_in_order (void)
   g_autoptr (JsonParser) parser = command_parse_json (&result);
   JsonObject *root = command_json_root (parser);
   static const char *const names[] = { "model", "cpu", "threads", "batch",
-    "n_runs", "mean_ms", "images_per_s", "arena_bytes", "packed_bytes",
-    "nodes" };
+    "n_runs", "mean_ms", "images_per_s", "nodes", "peak_gflops" };
   command_assert_members (root, names, G_N_ELEMENTS (names));
   g_assert_cmpint (json_object_get_int_member (root, "n_runs"), ==, 50);
   g_assert_cmpint (json_object_get_int_member (root, "batch"), ==, 4);
@@ -407,13 +406,70 @@ bench_reports_quantiles_in_order (void)
     g_assert_cmpfloat (value, >=, last);
     last = value;
   }
+  g_assert_nonnull (strstr (result.err, "median_ms"));
+}
+
+/* Each node has its figures, and those that follow from others do. */
+static void
+bench_profile_has_every_node_with_peak_and_bytes (void)
+{
+  g_auto (CommandResult) result =
+      command_run ("bench colours.onnx -t 2 -b 4 -n 50 --profile --json -");
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonObject *root = command_json_root (parser);
+  double peak = json_object_get_double_member (root, "peak_gflops");
   JsonArray *nodes = json_object_get_array_member (root, "nodes");
   double percent = 0;
-  for (guint i = 0; i < json_array_get_length (nodes); i++)
-    percent += json_object_get_double_member (
-        json_array_get_object_element (nodes, i), "percent");
+  gint64 n_flops = 0, bytes_moved = 0;
+  for (guint i = 0; i < json_array_get_length (nodes); i++) {
+    static const char *const names[] = { "name", "type", "algorithm", "mean_us",
+      "percent", "n_flops", "gflops_per_s", "percent_of_peak", "bytes_moved",
+      "gbytes_per_s" };
+    JsonObject *node = json_array_get_object_element (nodes, i);
+    command_assert_members (node, names, G_N_ELEMENTS (names));
+    percent += json_object_get_double_member (node, "percent");
+    n_flops += json_object_get_int_member (node, "n_flops");
+    bytes_moved += json_object_get_int_member (node, "bytes_moved");
+    double gflops = json_object_get_double_member (node, "gflops_per_s");
+    g_assert_cmpfloat_with_epsilon (
+        json_object_get_double_member (node, "percent_of_peak"),
+        peak > 0 ? 100 * gflops / peak : 0, 1e-6);
+  }
   g_assert_cmpfloat_with_epsilon (percent, 100, 1e-6);
-  g_assert_nonnull (strstr (result.err, "median_ms"));
+  g_assert_cmpint (n_flops, >, 0);
+  g_assert_cmpint (bytes_moved, >, 0);
+  g_assert_nonnull (strstr (result.err, "peak %"));
+  g_assert_nonnull (strstr (result.err, "MB moved"));
+}
+
+static void
+bench_tells_load_time_and_memory_apart (void)
+{
+  g_auto (CommandResult) result =
+      command_run ("bench colours.onnx -t 1 -n 1 --json -");
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  JsonObject *root = command_json_root (parser);
+  static const char *const parts[] = { "load_read_ms", "load_passes_ms",
+    "load_packing_ms", "first_run_ms" };
+  double whole = json_object_get_double_member (root, "first_result_ms");
+  double sum = 0;
+  for (gsize i = 0; i < G_N_ELEMENTS (parts); i++) {
+    double part = json_object_get_double_member (root, parts[i]);
+    g_assert_cmpfloat (part, >=, 0);
+    sum += part;
+    g_assert_nonnull (strstr (result.err, parts[i]));
+  }
+  g_assert_cmpfloat (sum, >, 0);
+  g_assert_cmpfloat (sum, <=, whole);
+  static const char *const sizes[] = { "weight_bytes", "arena_bytes",
+    "resident_bytes" };
+  for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++)
+    g_assert_cmpint (json_object_get_int_member (root, sizes[i]), >, 0);
+  static const char *const more[] = { "packed_bytes", "workspace_bytes" };
+  command_assert_members (root, more, G_N_ELEMENTS (more));
+  g_assert_false (json_object_has_member (root, "nodes"));
 }
 
 int
@@ -440,6 +496,8 @@ main (int argc, char **argv)
   ADD (run_takes_and_gives_onnx_tensors);
   ADD (run_refuses_arrays_that_do_not_fit);
   ADD (bench_reports_quantiles_in_order);
+  ADD (bench_profile_has_every_node_with_peak_and_bytes);
+  ADD (bench_tells_load_time_and_memory_apart);
   int status = g_test_run ();
   command_leave_folder ();
   return status;

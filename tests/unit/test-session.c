@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "run/model.h"
+#include "tensor/tensor.h"
 #include "toy-graph.h"
 
 static ForgeModel *
@@ -202,6 +203,61 @@ profile_lists_every_node (void)
   g_assert_cmpint (n_flops, >, 0);
 }
 
+/* out = Relu (x) of [2, 3, 5, 7] */
+static ForgeModel *
+relu_model (void)
+{
+  ForgeGraph *graph = forge_graph_new ("relu");
+  const ForgeShape shape = forge_shape (4, -1, 3, 5, 7);
+  ForgeValue *x = forge_graph_add_input (graph, "x", FORGE_FLOAT32, &shape);
+  ForgeValue *y = forge_graph_value (graph, "y");
+  forge_graph_add_node (
+      graph, forge_op_find ("Relu", ""), "relu", NULL, &x, 1, &y, 1);
+  forge_graph_add_output (graph, y);
+  g_autoptr (GError) error = NULL;
+  g_assert_true (forge_graph_sort (graph, &error));
+  g_assert_true (forge_graph_infer (graph, &error));
+  ForgeModel *model = forge_model_new_from_graph (graph, "relu", &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+static void
+profile_counts_bytes_read_and_written (void)
+{
+  g_autoptr (ForgeModel) model = relu_model ();
+  g_autoptr (ForgeSession) session = open_session (model, 2, 1, TRUE);
+  gsize n_nodes;
+  g_autofree ForgeNodeProfile *rows =
+      forge_session_get_profile (session, &n_nodes);
+  g_assert_cmpuint (n_nodes, ==, 1);
+  g_assert_cmpint (
+      rows[0].bytes_moved, ==, 2 * 2 * 3 * 5 * 7 * (int64_t) sizeof (float));
+}
+
+/* Constants that no pass rewrites are shared with the plan and counted once. */
+static void
+costs_count_each_constant_once (void)
+{
+  g_autoptr (ForgeModel) model = network_model (1);
+  g_autoptr (ForgeSession) session = open_session (model, 1, 1, FALSE);
+  const ForgeGraph *graph = forge_model_get_graph (model);
+  size_t in_file = 0;
+  for (guint i = 0; i < graph->values->len; i++) {
+    const ForgeValue *value = graph->values->pdata[i];
+    in_file += value->constant ? value->constant->size_bytes : 0;
+  }
+  ForgeSessionCosts costs = forge_session_get_costs (session);
+  g_assert_cmpuint (in_file, >, 0);
+  g_assert_cmpuint (costs.weight_bytes, >=, in_file);
+  g_assert_cmpuint (costs.weight_bytes, <=, 2 * in_file);
+  g_assert_cmpuint (
+      costs.arena_bytes, ==, forge_session_get_arena_bytes (session));
+  g_assert_cmpuint (
+      costs.packed_bytes, ==, forge_session_get_packed_bytes (session));
+  g_assert_cmpuint (costs.read_us, ==, 0); /* built, not read */
+}
+
 static void
 bad_params_are_errors (void)
 {
@@ -367,6 +423,9 @@ main (int argc, char **argv)
     { "sessions_run_side_by_side", sessions_run_side_by_side },
     { "sessions_share_their_plan", sessions_share_their_plan },
     { "profile_lists_every_node", profile_lists_every_node },
+    { "profile_counts_bytes_read_and_written",
+        profile_counts_bytes_read_and_written },
+    { "costs_count_each_constant_once", costs_count_each_constant_once },
     { "bad_params_are_errors", bad_params_are_errors },
     { "summary_counts_trained_numbers", summary_counts_trained_numbers },
     { "same_file_gives_the_same_model", same_file_gives_the_same_model },
