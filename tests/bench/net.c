@@ -260,6 +260,12 @@ net_finish (Net *net, Map last, GError **error)
 {
   g_autoptr (ForgeGraph) graph = g_steal_pointer (&net->graph);
   forge_graph_add_output (graph, last.value);
+  /* by which GStreamer's onnxinference knows what comes out */
+  gboolean softmax = strcmp (last.value->producer->op->type, "Softmax") == 0;
+  forge_graph_rename (graph, last.value, "output");
+  g_hash_table_insert (graph->metadata, g_strdup ("output"),
+      g_strdup (softmax ? "classification-generic-softmaxed-out"
+                        : "classification-generic-out"));
   if (!forge_graph_sort (graph, error) || !forge_graph_infer (graph, error))
     return NULL;
   return g_steal_pointer (&graph);

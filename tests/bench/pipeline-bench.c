@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How many frames a second go through forgeclassify, and how much CPU time
- * each costs, decoding excluded: raw frames are made (or decoded) first and
- * then pushed by appsrc as fast as they are taken. A run without the element
- * gives the cost of the harness itself. Pin to one core with taskset to get
- * the one-core figure. */
+ * How many frames a second go through forgeclassify, or another launch line,
+ * and how much CPU time each costs, decoding excluded: raw frames are made
+ * first and then pushed by appsrc as fast as they are taken. A run without the
+ * element gives the cost of the harness itself. Pin to one core with taskset
+ * to get the one-core figure. Needs GStreamer alone: tests/bench/pipeline
+ * builds it inside other Debian suites too. */
 #include <gst/app/gstappsrc.h>
 #include <gst/video/video.h>
 #include <sys/resource.h>
 
 static int width = 1920, height = 1080, n_frames = 600, n_streams = 1;
 static int n_rounds = 5;
+static double seconds = 0;
+static gboolean plain;
 static char *format = NULL, *element = NULL;
 
 static const GOptionEntry entries[] = {
@@ -20,7 +23,11 @@ static const GOptionEntry entries[] = {
   { "frames", 0, 0, G_OPTION_ARG_INT, &n_frames, "per stream, round (600)",
       "N" },
   { "streams", 0, 0, G_OPTION_ARG_INT, &n_streams, "in parallel (1)", "N" },
+  { "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds,
+      "of a round; 0 = by --frames (0)", "S" },
   { "rounds", 0, 0, G_OPTION_ARG_INT, &n_rounds, "(5)", "N" },
+  { "plain", 0, 0, G_OPTION_ARG_NONE, &plain,
+      "print FPS and CPU_MS of each round, without the harness alone", NULL },
   { "element", 0, 0, G_OPTION_ARG_STRING, &element,
       "launch line under test (forgeclassify)", "LINE" },
   { NULL },
@@ -48,13 +55,23 @@ make_frame (const GstVideoInfo *info, int index)
 typedef struct {
   GstElement *pipeline, *source;
   GstBuffer **frames;
+  gint64 end_us; /* 0 = after n_frames */
+  int n_pushed;
 } Stream;
+
+static gboolean
+is_done (const Stream *stream)
+{
+  return stream->end_us ? g_get_monotonic_time () >= stream->end_us
+                        : stream->n_pushed >= n_frames;
+}
 
 static gpointer
 push_frames (gpointer user_data)
 {
   Stream *stream = user_data;
-  for (int i = 0; i < n_frames; i++) {
+  for (; !is_done (stream); stream->n_pushed++) {
+    int i = stream->n_pushed;
     GstBuffer *buffer = gst_buffer_copy (stream->frames[i % N_DISTINCT]);
     GST_BUFFER_PTS (buffer) = (guint64) i * GST_SECOND / 30;
     GST_BUFFER_DURATION (buffer) = GST_SECOND / 30;
@@ -114,23 +131,28 @@ static void
 run_round (const char *line, const GstVideoInfo *info, GstBuffer **frames,
     double *fps, double *cpu_ms)
 {
-  Stream streams[64];
+  Stream streams[64] = { 0 };
   GThread *threads[64];
+  int n_pushed = 0;
   for (int i = 0; i < n_streams; i++) {
     streams[i].frames = frames;
     start (&streams[i], info, line);
   }
   double cpu = cpu_seconds ();
   gint64 begin = g_get_monotonic_time ();
-  for (int i = 0; i < n_streams; i++)
+  for (int i = 0; i < n_streams; i++) {
+    streams[i].end_us = seconds > 0 ? begin + (gint64) (seconds * 1e6) : 0;
     threads[i] = g_thread_new ("source", push_frames, &streams[i]);
+  }
   for (int i = 0; i < n_streams; i++)
     g_thread_join (threads[i]);
   for (int i = 0; i < n_streams; i++)
     stop (&streams[i]);
-  double seconds = (double) (g_get_monotonic_time () - begin) / 1e6;
-  *fps = n_frames * n_streams / seconds;
-  *cpu_ms = (cpu_seconds () - cpu) * 1e3 / (n_frames * n_streams);
+  double spent = (double) (g_get_monotonic_time () - begin) / 1e6;
+  for (int i = 0; i < n_streams; i++)
+    n_pushed += streams[i].n_pushed;
+  *fps = n_pushed / spent;
+  *cpu_ms = (cpu_seconds () - cpu) * 1e3 / MAX (n_pushed, 1);
 }
 
 static int
@@ -169,10 +191,13 @@ main (int argc, char **argv)
   const char *lines[] = { element ? element : "forgeclassify", "identity" };
   double fps[2][100], cpu_ms[2][100];
   for (int round = 0; round < n_rounds; round++)
-    for (int which = 0; which < 2; which++)
+    for (int which = 0; which < (plain ? 1 : 2); which++) {
       run_round (lines[which], &info, frames, &fps[which][round],
           &cpu_ms[which][round]);
-  for (int which = 0; which < 2; which++) {
+      if (plain)
+        g_print ("%.3f %.5f\n", fps[which][round], cpu_ms[which][round]);
+    }
+  for (int which = 0; !plain && which < 2; which++) {
     qsort (fps[which], (size_t) n_rounds, sizeof (double), compare);
     qsort (cpu_ms[which], (size_t) n_rounds, sizeof (double), compare);
     g_print ("%-40s median %9.1f fps (%.1f .. %.1f)  %7.3f ms CPU a frame\n",
