@@ -8,9 +8,32 @@
 G_BEGIN_DECLS
 
 /**
+ * ForgeWeights:
+ * @FORGE_WEIGHTS_AS_READ: as the model's file keeps them, where that is known
+ * @FORGE_WEIGHTS_FLOAT32: as they are computed with
+ * @FORGE_WEIGHTS_FLOAT16: filters of convolutions and matrices of products are
+ *   rounded to the nearest half, ties to even, and written as float16 with a
+ *   Cast to float32 behind them. Biases, batch-norm statistics, other vectors,
+ *   what has under 64 elements, and matrices that do not fit stay float32: a
+ *   value is beyond 65504, or so much lies below the halves' range that more
+ *   than 2^-10 of the matrix (of the root of its sum of squares) would be lost
+ *
+ * How an ONNX file is to keep its weights. Any reader computes with the same
+ * float32 numbers.
+ *
+ * Since: 0.1
+ */
+typedef enum {
+  FORGE_WEIGHTS_AS_READ,
+  FORGE_WEIGHTS_FLOAT32,
+  FORGE_WEIGHTS_FLOAT16,
+} ForgeWeights;
+
+/**
  * forge_model_save_onnx:
  * @model: a model from a file of any format
  * @stated: (nullable): what the user says about the input, kept in the file
+ * @weights: how the file is to keep them
  * @path: the file to write, replaced as one
  * @error: return location
  *
@@ -33,6 +56,7 @@ G_BEGIN_DECLS
  * Since: 0.1
  */
 gboolean forge_model_save_onnx (const ForgeModel *model,
-    const ForgeStatedPreprocess *stated, const char *path, GError **error);
+    const ForgeStatedPreprocess *stated, ForgeWeights weights, const char *path,
+    GError **error);
 
 G_END_DECLS

@@ -257,13 +257,49 @@ gboolean forge_model_get_training_seed (
  * forge_model_get_precision:
  * @model: the model
  *
- * The arithmetic that most of its weights are in.
+ * How the file keeps most of its weights. Those in half precision are computed
+ * with in float32.
  *
  * Returns: (transfer none): "int8" where the network quantises, else "fp16",
  * "bf16" or "fp32"
  * Since: 0.1
  */
 const char *forge_model_get_precision (const ForgeModel *model);
+
+/**
+ * ForgeWeightsReport:
+ * @n_matrices: filters of convolutions and matrices of products with 64
+ *   elements or more, float32 when computed with
+ * @n_half: how many of them the file keeps as float16
+ * @computed_bytes: of all constants, as they are computed with
+ * @stored_bytes: the same, as the file keeps them
+ * @unfit: (nullable): the matrices that cannot be float16, with the reason
+ *
+ * How the weights of a model are stored.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  guint n_matrices, n_half;
+  gsize computed_bytes, stored_bytes;
+  char *unfit;
+} ForgeWeightsReport;
+
+/**
+ * forge_model_report_weights:
+ * @model: the model
+ * @report: (out caller-allocates): how its weights are stored
+ *
+ * Cost: one look at every weight. Thread safety: any thread.
+ *
+ * Since: 0.1
+ */
+void forge_model_report_weights (
+    const ForgeModel *model, ForgeWeightsReport *report);
+void forge_weights_report_clear (ForgeWeightsReport *report);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (
+    ForgeWeightsReport, forge_weights_report_clear)
 
 /**
  * forge_model_list_metadata:
@@ -345,7 +381,7 @@ ForgePort forge_model_get_output (const ForgeModel *model, guint index);
  * @output_shape: for batch 1
  * @n_parameters: weights and biases of the node itself, float or integer
  * @n_flops: for batch 1; a multiply-add is two
- * @weight_bytes: of all constants that the node reads
+ * @weight_bytes: of all constants that the node reads, as the file keeps them
  * @output_bytes: of its first output for batch 1; 0 where the shape is open
  * @output_dtype: its element type
  * @output_scale: what one step of a quantised output is worth; 0 where the

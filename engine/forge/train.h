@@ -19,6 +19,8 @@ G_BEGIN_DECLS
  * @command: (nullable): recorded in the model file
  * @name: (nullable): the model's, recorded
  * @version: (nullable): the model's, recorded
+ * @weights: "float32", or "float16": @out keeps filters and matrices in half
+ *   precision, as #ForgeWeights says, and is evaluated as it is written
  * @resume: continue from @checkpoint where it exists: the final weights are
  *   the same, bit for bit, as those of an uninterrupted run
  * @epochs: at most, >= 1
@@ -132,6 +134,7 @@ G_BEGIN_DECLS
 typedef struct {
   const char *data, *arch, *out, *checkpoint, *log, *command;
   const char *name, *version;
+  const char *weights;
   gboolean resume;
   guint epochs, batch;
   int threads;
@@ -182,8 +185,8 @@ typedef struct {
 /* Those of forge-cnn. */
 #define FORGE_TRAIN_PARAMS_DEFAULT                                             \
   {                                                                            \
-    .arch = "forge-cnn", .epochs = 40, .batch = 64, .seed = 1,                 \
-    .feature_variants = 4, .rate_scale = 0.1, .tuning_epochs = 20,             \
+    .arch = "forge-cnn", .weights = "float32", .epochs = 40, .batch = 64,      \
+    .seed = 1, .feature_variants = 4, .rate_scale = 0.1, .tuning_epochs = 20,  \
     .optimiser = "adam", .learning_rate = 1e-3, .schedule = "cosine",          \
     .final_learning_rate = -1, .cycle_start = 0.2, .cycle_peak = 0.23,         \
     .cycle_end = 0.07, .step_epochs = 10, .step_factor = 0.1, .momentum = 0.9, \
@@ -233,14 +236,26 @@ typedef struct {
   double data_wait; /* share of the epoch's time that data was waited for */
   gboolean best;    /* step == steps and the best epoch so far */
   guint n_classes;  /* of the data */
+  guint n_skipped;  /* pictures of both parts that could not be read */
 } ForgeTrainProgress;
 
 /* Return FALSE to stop; the checkpoint stays. */
 typedef gboolean (*ForgeTrainFunc) (
     const ForgeTrainProgress *progress, gpointer user_data);
 
+/**
+ * ForgeTrainResult:
+ * @n_train, @n_val: pictures that were trained on, and validated with
+ * @n_train_skipped, @n_val_skipped: those of the same parts that could not be
+ *   read and were left out
+ *
+ * How a training went.
+ *
+ * Since: 0.1
+ */
 typedef struct {
   guint epochs_run, best_epoch;
+  guint n_train, n_train_skipped, n_val, n_val_skipped;
   double val_loss, val_accuracy; /* of the best epoch */
   double seconds, images_per_s;
   double data_wait; /* share of the training time that data was waited for */

@@ -50,16 +50,17 @@ static ForgeGraph *
 settle (ForgeGraph *read, GError **error)
 {
   g_autoptr (ForgeGraph) graph = read;
+  if (!forge_graph_sort (graph, error) ||
+      !forge_graph_take_halves (graph, error))
+    return NULL;
   g_autoptr (ForgeGraph) spare =
       forge_graph_has_other_floats (graph) ? forge_graph_copy (graph) : NULL;
   g_autoptr (GError) cause = NULL;
-  gboolean ok =
-      forge_graph_sort (graph, &cause) && forge_graph_infer (graph, &cause);
+  gboolean ok = forge_graph_infer (graph, &cause);
   gboolean narrow = ok ? forge_graph_is_other_float_network (graph)
                        : cause->code == FORGE_ERROR_UNSUPPORTED;
   if (spare && narrow)
     return forge_graph_widen_floats (spare, error) &&
-                   forge_graph_sort (spare, error) &&
                    forge_graph_infer (spare, error)
                ? g_steal_pointer (&spare)
                : NULL;

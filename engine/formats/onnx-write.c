@@ -3,7 +3,9 @@
  * Graph to ONNX. The messages are built over the graph's own memory (names
  * and weights are not copied) and packed in one go. The same graph gives the
  * same bytes: attributes come by name, metadata by key, weights in the order
- * of the graph's values. */
+ * of the graph's values. A weight that is stored as float16 becomes such an
+ * initializer and a Cast, which comes before all other nodes and gives the
+ * value its name. */
 #include <string.h>
 
 #include "base/file.h"
@@ -15,6 +17,8 @@
 typedef struct {
   const ForgeGraph *graph;
   GPtrArray *owned;
+  GPtrArray *halves; /* ForgeOnnx__Tensor*: those with a Cast behind them */
+  GPtrArray *casts;  /* ForgeValue*: what the Casts give */
 } Writer;
 
 static gboolean
@@ -197,17 +201,94 @@ write_node (Writer *writer, const ForgeNode *node, ForgeOnnx__Node **out,
   return TRUE;
 }
 
+/* A name for the half of @value that nothing else has. */
+static char *
+name_half (Writer *writer, const ForgeValue *value)
+{
+  char *name = g_strconcat (value->name, "_float16", NULL);
+  while (forge_graph_find (writer->graph, name)) {
+    char *longer = g_strconcat (name, "_", NULL);
+    g_free (name);
+    name = longer;
+  }
+  g_ptr_array_add (writer->owned, name);
+  return name;
+}
+
+/* NULL unless every element is a half: nothing is rounded here. */
+static uint16_t *
+to_halves (Writer *writer, const ForgeTensor *tensor)
+{
+  size_t count = (size_t) forge_tensor_get_count (tensor);
+  const float *values = tensor->data;
+  g_autofree uint16_t *halves = g_try_new (uint16_t, MAX (count, 1));
+  for (size_t i = 0; halves && i < count; i++) {
+    halves[i] = forge_float_to_half (values[i]);
+    if (!(forge_half_to_float (halves[i]) == values[i]))
+      return NULL;
+  }
+  if (halves)
+    g_ptr_array_add (writer->owned, halves);
+  return g_steal_pointer (&halves);
+}
+
+static void
+add_half (Writer *writer, ForgeValue *value, const uint16_t *halves)
+{
+  ForgeOnnx__Tensor *proto =
+      write_tensor (writer, value->constant, name_half (writer, value));
+  size_t count = (size_t) forge_tensor_get_count (value->constant);
+  proto->data_type = FORGE_FLOAT16;
+  set_bytes (&proto->raw_data, halves, count * sizeof *halves);
+  g_ptr_array_add (writer->halves, proto);
+  g_ptr_array_add (writer->casts, value);
+}
+
+/* Halves come last: their values come to a reader with the nodes, so that the
+ * order is the same when they are written again. */
 static void
 write_weights (Writer *writer, ForgeOnnx__Graph *proto)
 {
   const GPtrArray *values = writer->graph->values;
   proto->initializer = take (writer, values->len, sizeof *proto->initializer);
   for (guint i = 0; i < values->len; i++) {
-    const ForgeValue *value = values->pdata[i];
-    if (value->constant && !value->folded)
+    ForgeValue *value = values->pdata[i];
+    if (!value->constant || value->folded)
+      continue;
+    const uint16_t *halves = forge_value_is_half (value)
+                                 ? to_halves (writer, value->constant)
+                                 : NULL;
+    if (halves)
+      add_half (writer, value, halves);
+    else
       proto->initializer[proto->n_initializer++] =
           write_tensor (writer, value->constant, value->name);
   }
+  for (guint i = 0; i < writer->halves->len; i++)
+    proto->initializer[proto->n_initializer++] = writer->halves->pdata[i];
+}
+
+/* Without a name of its own: every reader makes one up. */
+static ForgeOnnx__Node *
+write_cast (Writer *writer, const ForgeOnnx__Tensor *half, ForgeValue *value)
+{
+  ForgeOnnx__Attribute *to = take (writer, 1, sizeof *to);
+  forge_onnx__attribute__init (to);
+  to->name = (char *) "to";
+  to->has_type = to->has_i = TRUE;
+  to->type = FORGE_ONNX_INT;
+  to->i = FORGE_FLOAT32;
+  ForgeOnnx__Node *proto = take (writer, 1, sizeof *proto);
+  forge_onnx__node__init (proto);
+  proto->op_type = (char *) "Cast";
+  proto->n_input = proto->n_output = proto->n_attribute = 1;
+  proto->input = take (writer, 1, sizeof *proto->input);
+  proto->input[0] = half->name;
+  proto->output = take (writer, 1, sizeof *proto->output);
+  proto->output[0] = value->name;
+  proto->attribute = take (writer, 1, sizeof *proto->attribute);
+  proto->attribute[0] = to;
+  return proto;
 }
 
 static int
@@ -267,12 +348,17 @@ write_graph (Writer *writer, ForgeOnnx__Graph *proto, GError **error)
   const ForgeGraph *graph = writer->graph;
   forge_onnx__graph__init (proto);
   proto->name = graph->name && *graph->name ? graph->name : (char *) "graph";
-  proto->n_node = graph->nodes->len;
-  proto->node = take (writer, proto->n_node, sizeof *proto->node);
-  for (guint i = 0; i < graph->nodes->len; i++)
-    if (!write_node (writer, graph->nodes->pdata[i], &proto->node[i], error))
-      return FALSE;
   write_weights (writer, proto);
+  guint n_casts = writer->casts->len;
+  proto->n_node = n_casts + graph->nodes->len;
+  proto->node = take (writer, proto->n_node, sizeof *proto->node);
+  for (guint i = 0; i < n_casts; i++)
+    proto->node[i] =
+        write_cast (writer, writer->halves->pdata[i], writer->casts->pdata[i]);
+  for (guint i = 0; i < graph->nodes->len; i++)
+    if (!write_node (
+            writer, graph->nodes->pdata[i], &proto->node[n_casts + i], error))
+      return FALSE;
   return write_ports (
              writer, graph->inputs, &proto->n_input, &proto->input, error) &&
          write_ports (
@@ -296,7 +382,8 @@ pack (const Writer *writer, const ForgeOnnx__Model *model, GError **error)
 GBytes *
 forge_onnx_serialise (const ForgeGraph *graph, GError **error)
 {
-  Writer writer = { graph, g_ptr_array_new_with_free_func (g_free) };
+  Writer writer = { graph, g_ptr_array_new_with_free_func (g_free),
+    g_ptr_array_new (), g_ptr_array_new () };
   ForgeOnnx__Graph graph_proto;
   ForgeOnnx__Model model;
   forge_onnx__model__init (&model);
@@ -311,6 +398,8 @@ forge_onnx_serialise (const ForgeGraph *graph, GError **error)
     write_metadata (&writer, &model);
     bytes = pack (&writer, &model, error);
   }
+  g_ptr_array_unref (writer.casts);
+  g_ptr_array_unref (writer.halves);
   g_ptr_array_unref (writer.owned);
   return bytes;
 }

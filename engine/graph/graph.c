@@ -122,6 +122,7 @@ forge_value_set_constant (ForgeValue *value, ForgeTensor *tensor)
   forge_tensor_ref (tensor);
   forge_tensor_unref (value->constant);
   value->constant = tensor;
+  value->stored = FORGE_DTYPE_UNKNOWN;
   value->dtype = tensor->dtype;
   value->shape = tensor->shape;
 }
@@ -165,8 +166,8 @@ forge_graph_add_node (ForgeGraph *graph, const ForgeOp *op, const char *name,
   return node;
 }
 
-void
-forge_graph_remove_node (ForgeGraph *graph, ForgeNode *node)
+static void
+detach_outputs (const ForgeNode *node)
 {
   for (guint i = 0; i < node->outputs->len; i++) {
     ForgeValue *out = node->outputs->pdata[i];
@@ -175,7 +176,31 @@ forge_graph_remove_node (ForgeGraph *graph, ForgeNode *node)
     out->producer = NULL;
     out->folded = FALSE;
   }
+}
+
+void
+forge_graph_remove_node (ForgeGraph *graph, ForgeNode *node)
+{
+  detach_outputs (node);
   g_ptr_array_remove (graph->nodes, node);
+}
+
+void
+forge_graph_remove_nodes (ForgeGraph *graph, GHashTable *nodes)
+{
+  guint kept = 0;
+  for (guint n = 0; n < graph->nodes->len; n++) {
+    ForgeNode *node = graph->nodes->pdata[n];
+    if (!g_hash_table_contains (nodes, node)) {
+      graph->nodes->pdata[kept++] = node;
+      continue;
+    }
+    detach_outputs (node);
+    node_free (node);
+  }
+  g_ptr_array_set_free_func (graph->nodes, NULL);
+  g_ptr_array_set_size (graph->nodes, (int) kept);
+  g_ptr_array_set_free_func (graph->nodes, (GDestroyNotify) node_free);
 }
 
 void
@@ -280,6 +305,7 @@ forge_graph_copy (const ForgeGraph *graph)
     made->shape = value->shape;
     if (value->constant)
       forge_value_set_constant (made, value->constant);
+    made->stored = value->stored;
     made->folded = value->folded;
     made->frozen = value->frozen;
     g_hash_table_insert (map, value, made);

@@ -90,6 +90,7 @@ forge_graph_widen_floats (ForgeGraph *graph, GError **error)
     ForgeValue *value = graph->values->pdata[i];
     if (!is_other_float (value->dtype))
       continue;
+    gboolean is_half = value->dtype == FORGE_FLOAT16;
     value->dtype = FORGE_FLOAT32;
     if (!value->constant)
       continue;
@@ -98,6 +99,8 @@ forge_graph_widen_floats (ForgeGraph *graph, GError **error)
     if (!wide)
       return FALSE;
     forge_value_set_constant (value, wide);
+    if (is_half && wide->shape.rank >= 2)
+      value->stored = FORGE_FLOAT16;
   }
   for (guint n = 0; n < graph->nodes->len; n++)
     if (!widen_attributes (

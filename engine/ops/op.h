@@ -26,6 +26,7 @@ typedef struct {
   ForgeDtype dtype;
   ForgeShape shape;      /* -1 where unknown */
   ForgeTensor *constant; /* initializer or folded value; NULL = activation */
+  ForgeDtype stored;     /* how a file keeps it; UNKNOWN = as dtype says */
   ForgeNode *producer;   /* NULL = graph input or constant */
   gboolean folded;       /* the constant was computed from its producer */
   gboolean frozen;       /* a constant that training leaves as it is */

@@ -130,9 +130,20 @@ portable_graph (const ForgeModel *model, GError **error)
   return NULL;
 }
 
+static gboolean
+store_weights (ForgeGraph *graph, ForgeWeights weights, GError **error)
+{
+  if (weights == FORGE_WEIGHTS_FLOAT16)
+    return forge_graph_store_halves (graph, error);
+  if (weights == FORGE_WEIGHTS_FLOAT32)
+    forge_graph_store_floats (graph);
+  return TRUE;
+}
+
 gboolean
 forge_model_save_onnx (const ForgeModel *model,
-    const ForgeStatedPreprocess *stated, const char *path, GError **error)
+    const ForgeStatedPreprocess *stated, ForgeWeights weights, const char *path,
+    GError **error)
 {
   g_return_val_if_fail (model && path, FALSE);
   const char *name = forge_model_get_path (model);
@@ -150,7 +161,8 @@ forge_model_save_onnx (const ForgeModel *model,
   if (!check_domains (graph, name, error) ||
       !raise_opset (graph, name, error) ||
       !forge_model_state_preprocess (
-          model, stated, &info.preprocess, NULL, error))
+          model, stated, &info.preprocess, NULL, error) ||
+      !store_weights (graph, weights, error))
     return FALSE;
   make_names_unique (graph);
   forge_model_info_write (&info, graph);

@@ -84,12 +84,13 @@ count_input (const ForgeNode *node, guint index)
   return count > 1 ? count : 0;
 }
 
+/* As the file keeps it, where that is another type. */
 static int64_t
 count_bytes (const ForgeValue *value)
 {
   int64_t count = forge_shape_count (&value->shape);
-  return count > 0 ? count * (int64_t) forge_dtype_size_bytes (value->dtype)
-                   : 0;
+  ForgeDtype dtype = value->stored ? value->stored : value->dtype;
+  return count > 0 ? count * (int64_t) forge_dtype_size_bytes (dtype) : 0;
 }
 
 /* @rows_of: node -> its row, one more. */

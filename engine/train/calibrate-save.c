@@ -92,7 +92,7 @@ save_foreign (const ForgeModel *model, const char *out, char **values,
     return forge_model_info_write_beside (forge_model_get_path (model), names,
         (const char *const *) values, written, error);
   size_t size_bytes;
-  if (!forge_model_save_onnx (model, NULL, out, error))
+  if (!forge_model_save_onnx (model, NULL, FORGE_WEIGHTS_AS_READ, out, error))
     return FALSE;
   g_autofree void *bytes =
       forge_file_read (out, MAX_MODEL_BYTES, &size_bytes, error);

@@ -360,6 +360,10 @@ fill_result (
   *result = (ForgeTrainResult) { .epochs_run = trainer->epochs_before +
                                                (guint) state->epoch,
     .best_epoch = (guint) state->best_epoch,
+    .n_train = trainer->train->n_items,
+    .n_train_skipped = trainer->train->n_skipped,
+    .n_val = trainer->val->n_items,
+    .n_val_skipped = trainer->val->n_skipped,
     .val_loss = state->best_val_loss,
     .val_accuracy = state->best_val_accuracy,
     .seconds = seconds_since (fit->begin_us),
@@ -378,7 +382,10 @@ forge_train (const ForgeTrainParams *params, ForgeTrainFunc func,
     .has_files = TRUE,
     .begin_us = g_get_monotonic_time () };
   g_autoptr (ForgeTrainer) trainer = forge_trainer_new (params, error);
-  if (!trainer || !run_all (&fit, trainer, error))
+  if (!trainer)
+    return FALSE;
+  fit.progress.n_skipped = trainer->train->n_skipped + trainer->val->n_skipped;
+  if (!run_all (&fit, trainer, error))
     return FALSE;
   if (result)
     fill_result (&fit, trainer, result);

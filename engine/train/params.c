@@ -19,6 +19,7 @@ static const char *const schedules[] = { "cosine", "one-cycle", "step",
 static const char *const losses[] = { "softmax", "sigmoid", NULL };
 static const char *const flips[] = { "never", "random", "alternating", NULL };
 static const char *const borders[] = { "edge", "reflect", "zero", NULL };
+static const char *const weight_types[] = { "float32", "float16", NULL };
 static const char *const bests[] = { "loss", "accuracy", NULL };
 
 static gboolean
@@ -61,7 +62,7 @@ static gboolean
 check_words (
     const ForgeTrainParams *params, ForgeTrainWords *words, GError **error)
 {
-  int optimiser, schedule, loss, flip, border, best;
+  int optimiser, schedule, loss, flip, border, best, stored;
   if ((optimiser = find_word (
            optimisers, params->optimiser, "optimiser", error)) < 0 ||
       (schedule = find_word (schedules, params->schedule, "schedule", error)) <
@@ -69,6 +70,8 @@ check_words (
       (loss = find_word (losses, params->loss, "loss", error)) < 0 ||
       (flip = find_word (flips, params->flip, "flip", error)) < 0 ||
       (border = find_word (borders, params->border, "border", error)) < 0 ||
+      (stored = find_word (weight_types, params->weights, "weights", error)) <
+          0 ||
       (best = find_word (bests, params->best_by, "best_by", error)) < 0)
     return FALSE;
   *words = (ForgeTrainWords) { .optimiser = (ForgeOptimiserKind) optimiser,
@@ -76,7 +79,8 @@ check_words (
     .loss = (ForgeLossKind) loss,
     .flip = (ForgeFlip) flip,
     .border = (ForgeBorder) border,
-    .best_by_accuracy = best == 1 };
+    .best_by_accuracy = best == 1,
+    .half_weights = stored == 1 };
   return TRUE;
 }
 

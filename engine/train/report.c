@@ -3,7 +3,8 @@
  * The end of a training run: evaluates the finished network by the path the
  * element will use, and writes it with everything that travels with it
  * (forge.* metadata, JSON values, each with a version).
- *   forge.training      settings, seed, command, epochs run
+ *   forge.training      settings, seed, command, epochs run, and how many
+ *                       pictures there were and could not be read
  *   forge.augmentation  what was done to the pictures
  *   forge.data_hash     SHA-256 of the training part
  *   forge.evaluation    on the test part, where the data has one
@@ -61,6 +62,12 @@ training_json (const ForgeTrainer *trainer)
     add_string (builder, "command", params->command);
   add_string (builder, "data", params->data);
   forge_trainer_add_settings (builder, trainer);
+  if (trainer->words.half_weights)
+    add_string (builder, "weights", params->weights);
+  add_int (builder, "n_train", trainer->train->n_items);
+  add_int (builder, "n_train_skipped", trainer->train->n_skipped);
+  add_int (builder, "n_val", trainer->val->n_items);
+  add_int (builder, "n_val_skipped", trainer->val->n_skipped);
   add_int (
       builder, "epochs_run", trainer->epochs_before + trainer->state.epoch);
   add_int (builder, "best_epoch", trainer->state.best_epoch);
@@ -88,6 +95,7 @@ evaluation_json (const ForgeEvaluation *evaluation)
   json_builder_begin_object (builder);
   add_int (builder, "version", 1);
   add_int (builder, "n_items", evaluation->n_items);
+  add_int (builder, "n_skipped", evaluation->n_skipped);
   add_double (builder, "accuracy", evaluation->accuracy);
   add_double (builder, "nll", evaluation->nll);
   add_double (builder, "ece", evaluation->ece);
@@ -152,6 +160,9 @@ evaluate_part (const ForgeTrainer *trainer, ForgeModel *model, ForgeSplit split,
 gboolean
 forge_trainer_export (ForgeTrainer *trainer, GError **error)
 {
+  if (trainer->words.half_weights &&
+      !forge_graph_store_halves (trainer->graph, error))
+    return FALSE;
   describe_model (trainer);
   g_autoptr (GBytes) bytes = forge_onnx_serialise (trainer->graph, error);
   if (!bytes)

@@ -35,8 +35,10 @@ forge_train_log_append (const char *path, const ForgeTrainProgress *progress,
   g_string_append_printf (line, ", \"images\": %u, \"left_out\": %u",
       progress->n_images, progress->n_left_out);
   g_string_append_printf (line,
-      ", \"images_per_s\": %.0f, \"seconds\": %.0f, \"best\": %s}\n",
-      progress->images_per_s, seconds, progress->best ? "true" : "false");
+      ", \"images_per_s\": %.0f, \"seconds\": %.0f, \"n_skipped\": %u"
+      ", \"best\": %s}\n",
+      progress->images_per_s, seconds, progress->n_skipped,
+      progress->best ? "true" : "false");
   FILE *file = g_fopen (path, "a");
   gboolean written =
       file && fwrite (line->str, 1, line->len, file) == line->len;

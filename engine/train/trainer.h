@@ -31,6 +31,7 @@ typedef struct {
   ForgeFlip flip;
   ForgeBorder border;
   gboolean best_by_accuracy;
+  gboolean half_weights; /* in the file */
 } ForgeTrainWords;
 
 /* Numbers that change while a network trains: a parameter, or a running

@@ -2,13 +2,59 @@
  *
  * `gst-forge convert IN OUT.onnx`: any model that can be read, as ONNX, with
  * its labels and what is known of its preprocessing in the file. */
+#include <glib/gstdio.h>
+#include <string.h>
+
 #include "command.h"
 #include "forge/convert.h"
 #include "output.h"
 
-static int
-convert (const char *in, const char *out, const PreprocessOptions *options)
+typedef struct {
+  PreprocessOptions preprocess;
+  char *weights; /* a word, or NULL */
+} ConvertOptions;
+
+static void
+convert_options_clear (ConvertOptions *options)
 {
+  preprocess_options_clear (&options->preprocess);
+  g_free (options->weights);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ConvertOptions, convert_options_clear)
+
+static gboolean
+parse_weights (const char *word, ForgeWeights *weights)
+{
+  *weights = FORGE_WEIGHTS_AS_READ;
+  if (!word)
+    return TRUE;
+  gboolean is_half = strcmp (word, "float16") == 0;
+  *weights = is_half ? FORGE_WEIGHTS_FLOAT16 : FORGE_WEIGHTS_FLOAT32;
+  return is_half || strcmp (word, "float32") == 0;
+}
+
+/* A reference into the registry is no file. */
+static void
+print_sizes (const char *in, const char *out)
+{
+  GStatBuf before, after;
+  if (g_stat (out, &after) != 0)
+    return;
+  g_autofree char *bytes = output_thousands (after.st_size);
+  if (g_stat (in, &before) != 0) {
+    g_print ("file: %s bytes\n", bytes);
+    return;
+  }
+  g_autofree char *was = output_thousands (before.st_size);
+  g_print ("file: %s bytes, now %s\n", was, bytes);
+}
+
+static int
+convert (const char *in, const char *out, const ConvertOptions *convert,
+    ForgeWeights weights)
+{
+  const PreprocessOptions *options = &convert->preprocess;
   g_autoptr (GError) error = NULL;
   ForgePreprocess preprocess;
   const ForgeStatedPreprocess stated = preprocess_options_get (options);
@@ -16,7 +62,7 @@ convert (const char *in, const char *out, const PreprocessOptions *options)
       command_load_stated_model (in, options, &preprocess);
   if (!model)
     return COMMAND_FAILED;
-  if (!forge_model_save_onnx (model, &stated, out, &error))
+  if (!forge_model_save_onnx (model, &stated, weights, out, &error))
     return command_error ("%s", error->message);
   /* integer networks have other nodes there than here */
   g_autoptr (ForgeModel) written = forge_model_load (out, &error);
@@ -30,15 +76,22 @@ convert (const char *in, const char *out, const PreprocessOptions *options)
   g_print ("%s: %" G_GSIZE_FORMAT " nodes, %s parameters, %u classes %s\n", out,
       n_layers, parameters, forge_model_get_n_classes (model),
       *forge_model_get_labels (model) ? "with labels" : "without labels");
+  output_print_weights (stdout, written);
+  print_sizes (in, out);
   return COMMAND_OK;
 }
 
 int
 cmd_convert (int argc, char **argv)
 {
-  g_auto (PreprocessOptions) preprocess = { 0 };
+  g_auto (ConvertOptions) options = { { 0 } };
   g_auto (GStrv) rest = NULL;
+  ForgeWeights weights;
   const GOptionEntry entries[] = {
+    { "weights", 0, 0, G_OPTION_ARG_STRING, &options.weights,
+        "float16: matrices and filters in half the bytes, rounded; or float32 "
+        "(as they were read)",
+        "TYPE" },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
         "MODEL OUT.onnx" },
     { NULL },
@@ -48,8 +101,12 @@ cmd_convert (int argc, char **argv)
       " labels and\nwhat is known of the preprocessing, what you state"
       " included, go into the file.\nInteger networks of TensorFlow Lite are"
       " written with QuantizeLinear and\nDequantizeLinear: each layer may then"
-      " differ by one step of its scale.",
-      entries, preprocess_options_group (&preprocess), &argc, &argv);
+      " differ by one step of its scale.\nWith --weights float16, what does "
+      "not fit"
+      " a half or would lose over 0.1 % by it stays\nfloat32 and is named."
+      " Figures that the file has of itself are not measured anew:\n'gst-forge"
+      " evaluate --calibrate' does that.",
+      entries, preprocess_options_group (&options.preprocess), &argc, &argv);
   if (status >= 0)
     return status;
   if (!rest || g_strv_length (rest) != 2)
@@ -57,5 +114,8 @@ cmd_convert (int argc, char **argv)
   if (!g_str_has_suffix (rest[1], ".onnx"))
     return command_usage_error (
         "convert", "expected a name that ends in .onnx, found '%s'", rest[1]);
-  return convert (rest[0], rest[1], &preprocess);
+  if (!parse_weights (options.weights, &weights))
+    return command_usage_error ("convert",
+        "--weights: expected float16 or float32, found '%s'", options.weights);
+  return convert (rest[0], rest[1], &options, weights);
 }

@@ -69,8 +69,10 @@ print_header (FILE *out, const ForgeModel *model)
   fprintf (out, "%-12s %s\n", "Preprocess", preprocess);
   const char *const *labels = forge_model_get_labels (model);
   g_autofree char *list = g_strjoinv (", ", (char **) labels);
-  fprintf (out, "%-12s %u: %s\n\n", "Classes",
-      forge_model_get_n_classes (model), *labels ? list : "without labels");
+  fprintf (out, "%-12s %u: %s\n", "Classes", forge_model_get_n_classes (model),
+      *labels ? list : "without labels");
+  output_print_weights (out, model);
+  fputc ('\n', out);
 }
 
 static void
@@ -248,6 +250,7 @@ build_json (
   add_layers (builder, layers, n_layers);
   output_add_int (
       builder, "total_parameters", forge_model_count_parameters (model));
+  output_add_weights (builder, model);
   json_builder_set_member_name (builder, "metadata");
   json_builder_begin_object (builder);
   g_autofree const char **keys = forge_model_list_metadata (model);

@@ -109,6 +109,12 @@ report_training (JsonBuilder *builder, const TrainView *view,
       result->epochs_run == 1 ? "" : "s", time, result->images_per_s,
       100 * result->data_wait, result->stopped_early ? ", stopped early" : "",
       result->best_epoch, result->val_loss, result->val_accuracy);
+  guint n_skipped = result->n_train_skipped + result->n_val_skipped;
+  if (n_skipped > 0)
+    fprintf (out,
+        "%u pictures could not be read and were left out: %u of training, %u "
+        "of validation\n\n",
+        n_skipped, result->n_train_skipped, result->n_val_skipped);
   json_builder_set_member_name (builder, "training");
   json_builder_begin_object (builder);
   const ForgeTrainParams *params = &options->params;
@@ -121,6 +127,10 @@ report_training (JsonBuilder *builder, const TrainView *view,
   output_add_string (builder, "data", options->params.data);
   output_add_int (builder, "epochs_run", result->epochs_run);
   output_add_int (builder, "best_epoch", result->best_epoch);
+  output_add_int (builder, "n_train", result->n_train);
+  output_add_int (builder, "n_train_skipped", result->n_train_skipped);
+  output_add_int (builder, "n_val", result->n_val);
+  output_add_int (builder, "n_val_skipped", result->n_val_skipped);
   output_add_double (builder, "val_loss", result->val_loss);
   output_add_double (builder, "val_accuracy", result->val_accuracy);
   output_add_double (builder, "seconds", result->seconds);
@@ -169,9 +179,12 @@ evaluate_result (JsonBuilder *builder, TrainView *view,
   if (!evaluation)
     return FALSE;
   evaluation_report_print (view->out, evaluation);
+  if (strcmp (options->params.weights, "float32") != 0)
+    output_print_weights (view->out, model);
   if (options->plots && !draw_plots (view, options, dataset, evaluation, error))
     return FALSE;
   output_add_model (builder, model);
+  output_add_weights (builder, model);
   json_builder_set_member_name (builder, "evaluation");
   json_builder_begin_object (builder);
   evaluation_report_add_json (builder, evaluation);

@@ -114,6 +114,39 @@ output_add_model (JsonBuilder *builder, const ForgeModel *model)
   json_builder_end_object (builder);
 }
 
+void
+output_add_weights (JsonBuilder *builder, const ForgeModel *model)
+{
+  g_auto (ForgeWeightsReport) report = { 0 };
+  forge_model_report_weights (model, &report);
+  json_builder_set_member_name (builder, "weights");
+  json_builder_begin_object (builder);
+  output_add_int (builder, "matrices", report.n_matrices);
+  output_add_int (builder, "float16", report.n_half);
+  output_add_int (builder, "bytes", (gint64) report.stored_bytes);
+  output_add_int (builder, "float32_bytes", (gint64) report.computed_bytes);
+  output_add_string (builder, "unfit", report.unfit);
+  json_builder_end_object (builder);
+}
+
+void
+output_print_weights (FILE *out, const ForgeModel *model)
+{
+  g_auto (ForgeWeightsReport) report = { 0 };
+  forge_model_report_weights (model, &report);
+  g_autofree char *stored = output_thousands ((gint64) report.stored_bytes);
+  g_autofree char *computed = output_thousands ((gint64) report.computed_bytes);
+  fprintf (out, "%-12s ", "Weights");
+  if (report.n_half == 0) {
+    fprintf (out, "%s bytes\n", stored);
+    return;
+  }
+  fprintf (out, "float16: %u of %u matrices; %s bytes, %s as float32\n",
+      report.n_half, report.n_matrices, stored, computed);
+  if (report.unfit)
+    fprintf (out, "%-12s stays float32: %s\n", "", report.unfit);
+}
+
 char *
 output_thousands (gint64 value)
 {

@@ -68,10 +68,13 @@ read_model (const RegisterOptions *options, const char *path, GError **error)
              : NULL;
 }
 
-/* Half floats become floats when a file is read, so its length must tell. */
+/* Half floats of other formats become floats when a file is read, so its
+ * length must tell. */
 static const char *
 guess_precision (const ForgeModel *model, gsize size_bytes)
 {
+  if (strcmp (forge_model_get_precision (model), "fp16") == 0)
+    return "float16";
   gsize n_layers;
   ForgeLayerInfo *layers = forge_model_summarise (model, &n_layers);
   gboolean in_integers = FALSE;

@@ -44,7 +44,7 @@ convert (ForgeModel *model, const ForgeStatedPreprocess *stated)
 {
   g_autoptr (GError) error = NULL;
   char *path = g_build_filename (folder, "out.onnx", NULL);
-  forge_model_save_onnx (model, stated, path, &error);
+  forge_model_save_onnx (model, stated, FORGE_WEIGHTS_AS_READ, path, &error);
   g_assert_no_error (error);
   return path;
 }
@@ -263,7 +263,8 @@ operators_that_onnx_lacks_are_listed (void)
   g_autoptr (ForgeModel) model =
       forge_model_new_from_graph (graph, "own", &error);
   g_assert_no_error (error);
-  g_assert_false (forge_model_save_onnx (model, NULL, written, &error));
+  g_assert_false (forge_model_save_onnx (
+      model, NULL, FORGE_WEIGHTS_AS_READ, written, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED);
   g_assert_nonnull (strstr (error->message, "'bytes' (TfliteQuantize)"));
   g_assert_false (g_file_test (written, G_FILE_TEST_EXISTS));
@@ -310,7 +311,8 @@ young_operators_raise_the_opset (void)
     g_autofree char *path = g_build_filename (folder, "young.onnx", NULL);
     g_autoptr (ForgeModel) model =
         one_node_model (rows[i].type, rows[i].other, rows[i].opset);
-    gboolean saved = forge_model_save_onnx (model, NULL, path, &error);
+    gboolean saved = forge_model_save_onnx (
+        model, NULL, FORGE_WEIGHTS_AS_READ, path, &error);
     g_assert_cmpint (saved, ==, rows[i].written > 0);
     if (!saved) {
       g_assert_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED);

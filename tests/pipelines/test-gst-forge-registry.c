@@ -161,6 +161,39 @@ json_has_what_the_text_has (void)
   }
 }
 
+/* From convert by inspect to the registry: the file is smaller, and says so
+ * wherever it is looked at. */
+static void
+half_weights_are_told_everywhere (void)
+{
+  begin ("half.db");
+  expect_text (0, "convert colours.onnx half.onnx --weights float16",
+      "float16: 1 of 1 matrices; 1,168 bytes, 2,320 as float32");
+  expect_text (0, "convert colours.onnx half.onnx --weights float16", " now ");
+  GStatBuf wide, narrow;
+  g_assert_cmpint (g_stat ("colours.onnx", &wide), ==, 0);
+  g_assert_cmpint (g_stat ("half.onnx", &narrow), ==, 0);
+  g_assert_cmpint (narrow.st_size, <, wide.st_size - 1000);
+  expect_text (0, "inspect half.onnx", "float16: 1 of 1 matrices");
+  expect_text (0, "inspect half.onnx", "colours, version 7");
+  expect_text (0, "inspect colours.onnx", "2,320 bytes");
+  g_auto (CommandResult) inspect = command_run ("inspect half.onnx --json -");
+  command_assert_status (&inspect, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&inspect);
+  JsonObject *weights =
+      json_object_get_object_member (command_json_root (parser), "weights");
+  g_assert_cmpint (json_object_get_int_member (weights, "float16"), ==, 1);
+  g_assert_cmpint (json_object_get_int_member (weights, "bytes"), ==, 1168);
+  g_assert_true (json_object_get_null_member (weights, "unfit"));
+  g_assert_cmpint (json_object_get_int_member (
+                       command_json_root (parser), "total_parameters"),
+      ==, 579);
+  expect_text (0, "registry register half.onnx --name h", "float16");
+  expect_text (0, "registry show h/1", "float16");
+  expect_text (0, "convert registry:h back.onnx --weights float32", "file: ");
+  expect_text (0, "registry register back.onnx --name h", "float32");
+}
+
 /* The same bytes in, the same scores out; name and version of the registry. */
 static void
 every_command_takes_a_reference (void)
@@ -259,6 +292,7 @@ main (int argc, char **argv)
   ADD (wrong_usage_of_the_registry_exits_with_2);
   ADD (a_version_lives_from_register_to_delete);
   ADD (json_has_what_the_text_has);
+  ADD (half_weights_are_told_everywhere);
   ADD (every_command_takes_a_reference);
   ADD (exported_bytes_are_those_registered);
   ADD (only_whole_models_are_registered);

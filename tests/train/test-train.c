@@ -128,6 +128,67 @@ resumed_run_equals_an_uninterrupted_one (void)
   run_clear (&run);
 }
 
+/* The file in halves is the one that is measured; the state of the run is the
+ * same either way, so that a run of the other kind may be gone on with. */
+static void
+half_weights_are_what_is_measured (void)
+{
+  Run run;
+  run_init (&run, 30, 20);
+  run.params.epochs = 2;
+  run.params.checkpoint = run.checkpoint;
+  run_ok (&run);
+  g_autoptr (GBytes) wide = run_read_file (run.out);
+  run.params.weights = "float16";
+  run.params.resume = TRUE;
+  run_ok (&run);
+  g_autoptr (GBytes) narrow = run_read_file (run.out);
+  g_autoptr (ForgeModel) model = forge_model_load (run.out, NULL);
+  g_auto (ForgeWeightsReport) report = { 0 };
+  forge_model_report_weights (model, &report);
+  g_assert_cmpuint (report.n_half, ==, report.n_matrices);
+  g_assert_cmpuint (report.n_half, >, 4);
+  gsize saved = g_bytes_get_size (wide) - g_bytes_get_size (narrow);
+  g_assert_cmpuint (saved, >, 0.45 * (double) report.computed_bytes);
+  g_assert_cmpstr (forge_model_get_precision (model), ==, "fp16");
+
+  g_autoptr (ForgeEvaluation) val = run_evaluate (&run, FORGE_SPLIT_VALIDATION);
+  const char *text = forge_model_get_metadata (model, "forge.drift");
+  g_autoptr (JsonNode) drift = forge_json_parse (text, -1, "drift", NULL);
+  g_assert_cmpfloat (
+      forge_json_double (json_node_get_object (drift), "nll", 0), ==, val->nll);
+  /* and not that of the float32 weights */
+  g_assert_cmpfloat (val->nll, !=, run.result.val_loss);
+  g_assert_cmpfloat_with_epsilon (val->nll, run.result.val_loss, 1e-2);
+  text = forge_model_get_metadata (model, "forge.training");
+  g_assert_nonnull (strstr (text, "\"weights\":\"float16\""));
+  run.params.weights = "float8";
+  run_refused (&run, FORGE_ERROR_ARGUMENT, "float32, float16, found 'float8'");
+  run_clear (&run);
+}
+
+/* Training goes on from a file in halves, in float32. */
+static void
+a_file_in_halves_is_trained_on (void)
+{
+  Run run;
+  run_init (&run, 30, 20);
+  run.params.epochs = 1;
+  run.params.weights = "float16";
+  run_ok (&run);
+  g_autofree char *init = g_build_filename (run.folder, "init.onnx", NULL);
+  g_assert_cmpint (g_rename (run.out, init), ==, 0);
+  run.params.init = init;
+  run.params.weights = "float32";
+  run_ok (&run);
+  g_autoptr (ForgeModel) before = forge_model_load (init, NULL);
+  g_autoptr (ForgeModel) after = forge_model_load (run.out, NULL);
+  g_assert_cmpstr (forge_model_get_precision (after), ==, "fp32");
+  g_assert_cmpint (forge_model_count_parameters (after), ==,
+      forge_model_count_parameters (before));
+  run_clear (&run);
+}
+
 static void
 unfit_checkpoints_are_refused (void)
 {
@@ -235,6 +296,73 @@ senseless_parameters_are_refused (void)
   run_clear (&run);
 }
 
+static void
+assert_recorded (JsonObject *object, const char *name, gint64 expected)
+{
+  if (forge_json_int (object, name, -1) != expected)
+    g_error ("'%s' is %" G_GINT64_FORMAT ", not %" G_GINT64_FORMAT, name,
+        forge_json_int (object, name, -1), expected);
+}
+
+/* In the result, in every line of the log and in the file; and in all phases
+ * of a transfer. */
+static void
+pictures_left_out_are_on_record (void)
+{
+  Run run;
+  run_init (&run, 20, 60);
+  g_autofree char *data = g_build_filename (run.folder, "parts", NULL);
+  g_autofree char *train = g_build_filename (data, "train", NULL);
+  g_autofree char *val = g_build_filename (data, "val", NULL);
+  fixture_write_classes (train, 20, 60, 2);
+  fixture_write_classes (val, 8, 60, 3);
+  fixture_write (data, "train/dark/broken.png", "no", 2);
+  fixture_write (data, "train/light/broken.png", "no", 2);
+  fixture_write (data, "val/light/broken.jpg", "no", 2);
+  run.params.data = data;
+  run.params.epochs = 1;
+  run.params.log = run.log;
+  g_autofree char *start = g_build_filename (run.folder, "start.onnx", NULL);
+  for (guint round = 0; round < 2; round++) {
+    if (round == 1) {
+      g_assert_cmpint (g_rename (run.out, start), ==, 0);
+      run.params.backbone = start;
+      run.params.freeze_backbone = TRUE;
+      run.params.unfreeze = 1;
+      run.params.tuning_epochs = 1;
+    }
+    g_test_expect_message ("forge", G_LOG_LEVEL_MESSAGE, "*2 of 42 pictures*");
+    g_test_expect_message ("forge", G_LOG_LEVEL_MESSAGE, "*1 of 17 pictures*");
+    run_ok (&run);
+    g_test_assert_expected_messages ();
+    g_assert_cmpuint (run.result.n_train, ==, 40);
+    g_assert_cmpuint (run.result.n_train_skipped, ==, 2);
+    g_assert_cmpuint (run.result.n_val, ==, 16);
+    g_assert_cmpuint (run.result.n_val_skipped, ==, 1);
+    g_autoptr (ForgeModel) model = forge_model_load (run.out, NULL);
+    const char *text = forge_model_get_metadata (model, "forge.training");
+    g_autoptr (JsonNode) training = forge_json_parse (text, -1, "t", NULL);
+    JsonObject *object = json_node_get_object (training);
+    assert_recorded (object, "n_train", 40);
+    assert_recorded (object, "n_train_skipped", 2);
+    assert_recorded (object, "n_val", 16);
+    assert_recorded (object, "n_val_skipped", 1);
+    /* val/ is the test part too */
+    text = forge_model_get_metadata (model, "forge.evaluation");
+    g_autoptr (JsonNode) evaluation = forge_json_parse (text, -1, "e", NULL);
+    assert_recorded (json_node_get_object (evaluation), "n_skipped", 1);
+  }
+  g_autofree char *log = NULL;
+  g_assert_true (g_file_get_contents (run.log, &log, NULL, NULL));
+  g_auto (GStrv) lines = g_strsplit (g_strchomp (log), "\n", -1);
+  g_assert_cmpuint (g_strv_length (lines), ==, 3);
+  for (guint i = 0; lines[i]; i++) {
+    g_autoptr (JsonNode) line = forge_json_parse (lines[i], -1, "log", NULL);
+    assert_recorded (json_node_get_object (line), "n_skipped", 3);
+  }
+  run_clear (&run);
+}
+
 static gboolean
 stop (uint64_t done, uint64_t total, gpointer user_data)
 {
@@ -309,10 +437,13 @@ main (int argc, char **argv)
   ADD (separable_pictures_are_learnt);
   ADD (training_repeats_bit_for_bit);
   ADD (resumed_run_equals_an_uninterrupted_one);
+  ADD (half_weights_are_what_is_measured);
+  ADD (a_file_in_halves_is_trained_on);
   ADD (unfit_checkpoints_are_refused);
   ADD (early_stop_restores_the_best_weights);
   ADD (divergence_names_the_layer);
   ADD (senseless_parameters_are_refused);
+  ADD (pictures_left_out_are_on_record);
   ADD (evaluation_skips_damaged_pictures);
   ADD (evaluation_can_be_stopped_and_checks_the_classes);
   return g_test_run ();
