@@ -217,38 +217,40 @@ typedef struct {
 
 /* Three planes, as pictures come: pixel by pixel, each side in order. */
 static void
-swap_three (const Swap *swap, size_t begin, size_t end)
+swap_three (const float *src, int64_t plane, int64_t n_pixels, float *dst)
 {
-  int64_t plane = swap->b;
-  for (size_t row = begin; row < end; row++) {
-    int64_t n = (int64_t) row / plane, b = (int64_t) row % plane;
-    const float *src = swap->src + n * 3 * plane + b;
-    float *dst = swap->dst + 3 * row;
-    dst[0] = src[0];
-    dst[1] = src[plane];
-    dst[2] = src[2 * plane];
+  for (int64_t i = 0; i < n_pixels; i++, dst += 3) {
+    dst[0] = src[i];
+    dst[1] = src[plane + i];
+    dst[2] = src[2 * plane + i];
   }
 }
 
-/* Rows of the destination, in blocks so that both sides stay in cache. */
+/* Rows b0 to b1 of one image, few enough for both sides to stay in cache. */
+static void
+swap_block (
+    const Swap *swap, int64_t b0, int64_t b1, const float *src, float *dst)
+{
+  for (int64_t a = 0; a < swap->a; a++)
+    for (int64_t b = b0; b < b1; b++)
+      dst[b * swap->a + a] = src[a * swap->b + b];
+}
+
+/* Rows of the destination, of any image. */
 static void
 swap_rows (void *data, size_t begin, size_t end)
 {
   const Swap *swap = data;
-  int64_t a_end = swap->a;
-  if (a_end == 3) {
-    swap_three (swap, begin, end);
-    return;
-  }
+  int64_t block = swap->a == 3 ? swap->b : SWAP_BLOCK;
   for (size_t row = begin; row < end;) {
     int64_t n = (int64_t) row / swap->b, b0 = (int64_t) row % swap->b;
-    int64_t b1 = MIN (b0 + SWAP_BLOCK, swap->b);
-    b1 = MIN (b1, b0 + (int64_t) (end - row));
+    int64_t b1 = MIN (MIN (b0 + block, swap->b), b0 + (int64_t) (end - row));
     const float *src = swap->src + n * swap->a * swap->b;
     float *dst = swap->dst + n * swap->a * swap->b;
-    for (int64_t a = 0; a < a_end; a++)
-      for (int64_t b = b0; b < b1; b++)
-        dst[b * swap->a + a] = src[a * swap->b + b];
+    if (swap->a == 3)
+      swap_three (src + b0, swap->b, b1 - b0, dst + 3 * b0);
+    else
+      swap_block (swap, b0, b1, src, dst);
     row += (size_t) (b1 - b0);
   }
 }
