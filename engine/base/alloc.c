@@ -26,11 +26,14 @@ forge_aligned_alloc (size_t size_bytes)
   size_t bytes = forge_align_up (size_bytes) + FORGE_ALIGNMENT_BYTES;
   if (bytes < MIN_HUGE_BYTES)
     return aligned_alloc (FORGE_ALIGNMENT_BYTES, bytes);
-  void *block = aligned_alloc (HUGE_PAGE_BYTES, bytes);
+  void *block;
+  if (posix_memalign (&block, HUGE_PAGE_BYTES, bytes) != 0)
+    return NULL;
 #ifdef MADV_HUGEPAGE
-  /* Whole pages only, so that none is more than what was asked for. */
-  if (block)
-    madvise (block, bytes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
+  /* Whole pages only, so that none is more than what was asked for. Without
+   * them it works too, so the answer does not matter. */
+  (void) madvise (
+      block, bytes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES, MADV_HUGEPAGE);
 #endif
   return block;
 }
