@@ -146,12 +146,13 @@ forge_resampler_init (ForgeResampler *resampler, const ForgePixelLayout *layout,
   for (int p = 0; p < layout->n_planes; p++) {
     init_plane (resampler, p, source);
     init_pairs (resampler, p);
-    max_bytes = MAX (max_bytes, resampler->planes[p].n_bytes);
     max_picked = MAX (max_picked, resampler->planes[p].n_picked);
+    max_bytes = MAX (max_bytes, resampler->planes[p].n_bytes);
   }
   size_t max_taps =
       (size_t) MAX (resampler->rows[0].n_taps, resampler->rows[1].n_taps);
-  resampler->sums = forge_aligned_alloc (max_bytes * sizeof (int16_t));
+  resampler->sums =
+      forge_aligned_alloc (MAX (max_bytes, max_picked) * sizeof (int16_t));
   resampler->taps = forge_aligned_alloc (max_taps * sizeof (uint8_t *));
   resampler->picked = forge_aligned_alloc0 (max_taps * max_picked);
   if (!resampler->sums || !resampler->taps || !resampler->picked) {
