@@ -183,7 +183,7 @@ train_takes_its_defaults_from_the_architecture (void)
     const char *line, *text;
   } rows[] = { { "train --help", "(adam)" }, { "train --help", "0.001)" },
     { "train --help -a forge-resnet", "(alternating)" },
-    { "train --arch=forge-resnet --help", "(1.5)" },
+    { "train --arch=forge-resnet --help", "(0.85)" },
     { "train --arch mobilenet-v2 --help", "(0.0005)" },
     { "train --backbone x.onnx --help", "(adamw)" },
     { "train --help", "Augmentation of training pictures" },
