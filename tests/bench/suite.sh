@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2154
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # What compare and pipeline share: peers from another Debian suite in a root
@@ -9,7 +10,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/gst-forge
 bench=${FORGE_BUILD_ROOT:-$root/build}/tests/bench
 suite_packages="g++ libc6-dev pkg-config libopencv-dnn-dev libdnnl-dev
   libxnnpack-dev libpthreadpool-dev libgstreamer1.0-dev
-  libgstreamer-plugins-base1.0-dev gstreamer1.0-plugins-base
+  libgstreamer-plugins-base1.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
 
 complain () {
@@ -33,6 +34,7 @@ fetch_suite () {
   local problem
   if [ "$suite" = host ]; then
     "$root/pipelines/install-packages" bench
+    echo "$name: peers are built by: meson setup --reconfigure build && ninja -C build" >&2
     return
   fi
   "$root/pipelines/install-packages" long # debootstrap
@@ -55,8 +57,9 @@ build_suite () {
   echo "$now" >"$stamp"
 }
 
-# enter_suite FOLDER ARGS...: starts the script again with /proc, /dev and
+# enter_suite FOLDER ARGS...: starts the script again with /proc, /sys, /dev and
 # FOLDER, under its own name, in the root folder; they are gone when it ends.
+# Engines look for caches and instruction sets in the first two.
 enter_suite () {
   local folder=$1
   shift
@@ -70,6 +73,7 @@ enter_suite () {
     peer_root=$1 folder=$2
     shift 2
     mountpoint -q "$peer_root/proc" || mount -t proc proc "$peer_root/proc"
+    mountpoint -q "$peer_root/sys" || mount --bind /sys "$peer_root/sys"
     mountpoint -q "$peer_root/dev" || mount --bind /dev "$peer_root/dev"
     mount --bind "$folder" "$peer_root$folder"
     exec "$@"' - "$peer_root" "$folder" "$0" "$@"
