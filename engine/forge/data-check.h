@@ -85,6 +85,10 @@ typedef struct {
 /**
  * ForgeDataReport:
  * @parts: by #ForgeSplit
+ * @is_multi_label: of the data: counts of classes then sum to more or less
+ *   than the pictures
+ * @n_without_class: pictures with no class, of such data
+ * @n_class_marks: classes of all its pictures together
  * @sizes: "500x375", most frequent first
  * @modes: as files have them, "JPEG colour", most frequent first
  * @n_grey: pictures whose three colours are equal everywhere
@@ -100,6 +104,8 @@ typedef struct {
   guint n_classes;
   char **labels;
   ForgeDataPart parts[FORGE_N_SPLITS];
+  gboolean is_multi_label;
+  uint64_t n_without_class, n_class_marks;
   uint64_t n_items, n_unreadable, n_grey;
   GArray *sizes, *modes; /* ForgeDataCount */
   int min_width, median_width, max_width;
@@ -157,7 +163,8 @@ typedef struct {
  * `shuffled-labels`: the permutation p-value of a nearest-neighbour vote is
  * over 0.01. Of truly shuffled sets 99 in 100 are caught. It may also mean
  * classes that neither coarse colours nor edges tell apart. Under 100
- * pictures, or with fewer than ten in a second class, there is no judgement.
+ * pictures, or with fewer than ten in a second class, there is no judgement,
+ * and none of multi-label data.
  *
  * Errors: %FORGE_ERROR_CANCELLED, %FORGE_ERROR_MEMORY.
  * Thread safety: one thread at a time per data set.

@@ -22,7 +22,12 @@ typedef enum {
  *   or a folder with one sub-folder per class, itself or under train/
  *   (training/), val/ (valid/, validation/, dev/), test/ (testing/). Files end
  *   in .png, .jpg, .jpeg, .webp or as videos do, at any depth below the class
- *   folder; hidden ones are passed over. Links are followed, each folder once
+ *   folder; hidden ones are passed over. Links are followed, each folder once.
+ *   Or a folder with a labels.csv (RFC 4180): `file,labels` with labels
+ *   separated by semicolons or a row for each, or `file` and a column of 0 and
+ *   1 for each class; files are named relative to the folder and within it.
+ *   A column `split` says train, val or test. When not every file has just one
+ *   class, the data is multi-label
  * @split: which part. Where the source has no validation part, a tenth of the
  *   training part is cut off for it, stratified, by @seed; where a folder has
  *   no parts at all it is cut 80/10/10. All frames of a video are in one part.
@@ -34,7 +39,8 @@ typedef enum {
  * folder itself.
  *
  * Errors: %FORGE_ERROR_NOT_FOUND naming what was looked for,
- * %FORGE_ERROR_FORMAT (truncated or foreign batch, with a hint),
+ * %FORGE_ERROR_FORMAT (truncated or foreign batch, with a hint; a row of
+ * labels.csv, with its line),
  * %FORGE_ERROR_ARGUMENT for an unknown scheme.
  * Returns: (transfer full) (nullable): the data set
  * Since: 0.1
@@ -92,10 +98,37 @@ guint forge_dataset_get_n_classes (const ForgeDataset *dataset);
  *
  * The true class of a picture.
  *
- * Returns: index of the class
+ * Returns: index of the class; of multi-label data the first, or %G_MAXUINT
+ *   where the picture has none
  * Since: 0.1
  */
 guint forge_dataset_get_class (const ForgeDataset *dataset, guint index);
+
+/**
+ * forge_dataset_get_classes:
+ * @dataset: the data set
+ * @index: which picture, < the number of items
+ * @n_classes: (out): how many classes it has; 1 unless the data is multi-label
+ *
+ * All true classes of a picture.
+ *
+ * Returns: (transfer none) (array length=n_classes): their indices, ascending
+ * Since: 0.1
+ */
+const uint32_t *forge_dataset_get_classes (
+    const ForgeDataset *dataset, guint index, guint *n_classes);
+
+/**
+ * forge_dataset_is_multi_label:
+ * @dataset: the data set
+ *
+ * Whether pictures have none, one or several of the classes, rather than
+ * exactly one. It is the same for all parts of the data.
+ *
+ * Returns: %TRUE when they do
+ * Since: 0.1
+ */
+gboolean forge_dataset_is_multi_label (const ForgeDataset *dataset);
 
 /**
  * forge_dataset_describe_item:

@@ -65,9 +65,20 @@ typedef struct {
 
 /**
  * ForgeEvaluation:
- * @nll: mean of -ln p of the truth, natural logarithm (log_loss)
+ * @is_multi_label: the data was multi-label: each class is a question of its
+ *   own, answered with yes where the probability is over 0.5
+ * @confusion: of other data; else %NULL
+ * @multilabel_confusion: of multi-label data; else %NULL
+ * @micro_avg: of multi-label data: over all answers
+ * @samples_avg: of multi-label data: mean over pictures
+ * @accuracy: right pictures among all; of multi-label data those that are
+ *   right in every class (subset accuracy)
+ * @hamming_loss: of multi-label data: wrong answers among all
+ * @top5_accuracy: 0 for multi-label data, as is @n_mistakes
+ * @nll: mean of -ln p of the truth, natural logarithm (log_loss); of
+ *   multi-label data the mean over pictures of the sum over classes
  * @ece: expected calibration error: sum over bins of share * |accuracy -
- *   confidence|
+ *   confidence|; of multi-label data over all answers, by their probability
  * @brier: mean over pictures of the sum over classes of (p - truth)^2, 0..2
  * @bins: what @ece is the sum of
  * @mistakes: the most confident ones
@@ -82,12 +93,14 @@ typedef struct {
  */
 typedef struct {
   guint n_classes;
-  char **labels;              /* NULL-terminated */
-  uint64_t *confusion;        /* [n_classes][n_classes], row = truth */
-  ForgeClassMetrics *classes; /* [n_classes] */
-  ForgeClassMetrics macro_avg, weighted_avg;
+  char **labels; /* NULL-terminated */
+  gboolean is_multi_label;
+  uint64_t *confusion;            /* [n_classes][n_classes], row = truth */
+  uint64_t *multilabel_confusion; /* [n_classes][2][2], the same of each */
+  ForgeClassMetrics *classes;     /* [n_classes] */
+  ForgeClassMetrics macro_avg, weighted_avg, micro_avg, samples_avg;
   uint64_t n_items, n_skipped; /* skipped: pictures that did not decode */
-  double accuracy, top5_accuracy;
+  double accuracy, top5_accuracy, hamming_loss;
   double mean_confidence, nll;
   double ece, brier;
   ForgeReliabilityBin bins[FORGE_N_CALIBRATION_BINS];
@@ -138,7 +151,8 @@ typedef struct {
  * skipped and counted.
  *
  * Errors: %FORGE_ERROR_ARGUMENT when the classes of model and data differ in
- * number, %FORGE_ERROR_CANCELLED, %FORGE_ERROR_FORMAT when nothing decoded.
+ * number, or the data is multi-label and the model is not,
+ * %FORGE_ERROR_CANCELLED, %FORGE_ERROR_FORMAT when nothing decoded.
  *
  * Thread safety: one thread at a time per data set.
  * Returns: (transfer full) (nullable): the figures
@@ -175,7 +189,8 @@ typedef struct {
  *
  * forge_evaluate() under each kind at severities 1 to 5.
  *
- * Errors: those of forge_evaluate() and forge_corrupt().
+ * Errors: those of forge_evaluate() and forge_corrupt();
+ * %FORGE_ERROR_UNSUPPORTED for multi-label data.
  *
  * Thread safety: one thread at a time per data set.
  * Returns: (transfer full) (nullable): [@n_kinds * 5] rows, kind by kind;

@@ -89,10 +89,11 @@ G_BEGIN_DECLS
  *   commas, with * and ?; "name@3" is trained for three epochs
  *
  * @loss: "softmax" (one class of all) or "sigmoid" (each class for itself;
- *   with two classes one output)
+ *   with two classes one output, unless the data is multi-label)
  * @label_smoothing: this part of the truth is spread over all classes
  * @class_weights: (nullable): factors of the loss, separated by commas, in
- *   class order; "balanced" = by the inverse of the counts
+ *   class order; "balanced" = by the inverse of the counts. Not for
+ *   multi-label data
  * @mixup: pictures are blended in pairs, by parts of Beta (mixup, mixup); 0 =
  *   off
  * @prune_easy: this share of the pictures whose loss, when they were last
@@ -103,7 +104,8 @@ G_BEGIN_DECLS
  * @dropout: rate of the architecture's dropout layers
  * @patience: stop after so many epochs without a better one; 0 = never. The
  *   best weights are restored either way
- * @best_by: "loss" or "accuracy" on the validation part
+ * @best_by: "loss" or "accuracy" on the validation part; of multi-label data
+ *   that is the share of pictures that are right in every class
  *
  * @flip: left-right: "never", "random", or "alternating": drawn once for each
  *   picture, then the other way round in every second epoch
@@ -275,9 +277,10 @@ typedef struct {
  * epoch, and writes the weights (with the running averages of batch
  * normalisation) of the best epoch.
  *
- * Errors: those of forge_dataset_open(); %FORGE_ERROR_ARGUMENT,
- * %FORGE_ERROR_NUMERIC naming the layer that first gave NaN or infinity,
- * %FORGE_ERROR_IO, %FORGE_ERROR_CANCELLED.
+ * Errors: those of forge_dataset_open(); %FORGE_ERROR_ARGUMENT (also for
+ * multi-label data with the loss "softmax"), %FORGE_ERROR_NUMERIC naming the
+ * layer that first gave NaN or infinity, %FORGE_ERROR_IO,
+ * %FORGE_ERROR_CANCELLED.
  *
  * Thread safety: any thread. Repeats bit for bit at the same seed, CPU tier
  * and number of threads. With more than one thread another prepares the next

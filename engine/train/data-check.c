@@ -55,13 +55,25 @@ forge_finding_add (ForgeFindingDraft *draft, char *example)
     g_free (example);
 }
 
+static const uint32_t *
+classes_of (const ForgeLooks *looks, const ForgeLook *look, guint *n)
+{
+  return forge_dataset_get_classes (looks->parts[look->split], look->index, n);
+}
+
 static char *
 describe_look (const ForgeLooks *looks, const ForgeLook *look)
 {
-  g_autofree char *name =
-      forge_dataset_describe_item (looks->parts[look->split], look->index);
-  return g_strdup_printf ("%s (%s, %s)", name,
-      looks->report->labels[look->class_id], split_names[look->split]);
+  const ForgeDataset *part = looks->parts[look->split];
+  g_autofree char *name = forge_dataset_describe_item (part, look->index);
+  g_autoptr (GString) labels = g_string_new (NULL);
+  guint n;
+  const uint32_t *classes = classes_of (looks, look, &n);
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (
+        labels, "%s%s", i ? "; " : "", looks->report->labels[classes[i]]);
+  return g_strdup_printf ("%s (%s, %s)", name, n ? labels->str : "no class",
+      split_names[look->split]);
 }
 
 void
@@ -137,6 +149,7 @@ report_new (const ForgeDataset *train)
 {
   ForgeDataReport *report = g_new0 (ForgeDataReport, 1);
   report->n_classes = forge_dataset_get_n_classes (train);
+  report->is_multi_label = forge_dataset_is_multi_label (train);
   report->labels = g_strdupv ((char **) forge_dataset_get_labels (train));
   report->sizes = g_array_new (FALSE, FALSE, sizeof (ForgeDataCount));
   report->modes = g_array_new (FALSE, FALSE, sizeof (ForgeDataCount));
@@ -148,10 +161,29 @@ report_new (const ForgeDataset *train)
   return report;
 }
 
+/* Each set of classes gets a number, in the order they are met. */
+static uint32_t
+number_set (GHashTable *sets, const ForgeDataset *part, guint item)
+{
+  guint n;
+  const uint32_t *classes = forge_dataset_get_classes (part, item, &n);
+  GBytes *set = g_bytes_new (classes, n * sizeof *classes);
+  guint number = GPOINTER_TO_UINT (g_hash_table_lookup (sets, set));
+  if (number > 0) {
+    g_bytes_unref (set);
+    return number - 1;
+  }
+  number = g_hash_table_size (sets);
+  g_hash_table_insert (sets, set, GUINT_TO_POINTER (number + 1));
+  return number;
+}
+
 /* Looks without pictures yet: whose they are. */
 static void
 list_looks (ForgeLooks *looks)
 {
+  g_autoptr (GHashTable) sets = g_hash_table_new_full (
+      g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
   for (int s = 0; s < FORGE_N_SPLITS; s++)
     looks->n += looks->parts[s] ? looks->parts[s]->items->len : 0;
   looks->looks = g_new0 (ForgeLook, looks->n + 1);
@@ -163,7 +195,8 @@ list_looks (ForgeLooks *looks)
           &g_array_index (part->items, ForgeDataItem, i);
       ForgeLook *look = &looks->looks[n++];
       look->split = s;
-      look->class_id = item->class_id;
+      look->class_id =
+          part->is_multi_label ? number_set (sets, part, i) : item->class_id;
       look->index = i;
       look->video = part->videos->data[item->file] ? item->file + 1 : 0;
     }
@@ -258,6 +291,18 @@ order_sides (int *sides, guint n, int *least, int *median, int *most)
   *most = sides[n - 1];
 }
 
+static void
+count_class_marks (const ForgeLooks *looks, const ForgeLook *look)
+{
+  ForgeDataReport *report = looks->report;
+  guint n;
+  const uint32_t *classes = classes_of (looks, look, &n);
+  for (guint i = 0; i < n; i++)
+    report->parts[look->split].counts[classes[i]]++;
+  report->n_class_marks += n;
+  report->n_without_class += n == 0;
+}
+
 /* Sizes, modes, brightness and colours of what could be read. */
 static void
 sum_up (const ForgeLooks *looks)
@@ -275,7 +320,7 @@ sum_up (const ForgeLooks *looks)
     const ForgeLook *look = &looks->looks[i];
     report->parts[look->split].n_items++;
     report->parts[look->split].n_unreadable += !look->readable;
-    report->parts[look->split].counts[look->class_id]++;
+    count_class_marks (looks, look);
     if (!look->readable)
       continue;
     char size[32];
@@ -317,10 +362,12 @@ find_unreadable (const ForgeLooks *looks, char *const *reasons)
   forge_finding_begin (&draft, looks, "unreadable", FORGE_FINDING_ERROR);
   for (guint i = 0; i < looks->n; i++) {
     const ForgeLook *look = &looks->looks[i];
+    guint n;
+    const uint32_t *classes = classes_of (looks, look, &n);
     if (reasons[i])
       forge_finding_add (&draft, g_strdup (reasons[i]));
-    else if (look->split == FORGE_SPLIT_TRAIN)
-      n_good[look->class_id]++;
+    for (guint k = 0; k < n && !reasons[i]; k++)
+      n_good[classes[k]] += look->split == FORGE_SPLIT_TRAIN;
   }
   forge_finding_end (&draft,
       "files or pictures that cannot be read; training leaves them out");
@@ -355,9 +402,13 @@ find_sparse_classes (const ForgeLooks *looks)
             report->labels[most], counts[most], report->labels[least],
             counts[least]));
   forge_finding_end (&draft,
-      "the largest class has over " G_STRINGIFY (
-          IMBALANCE) " times the pictures of the smallest: weigh the classes, "
-                     "and look at each class's F1");
+      report->is_multi_label
+          ? "the largest class has over " G_STRINGIFY (
+                IMBALANCE) " times the pictures of the smallest: look at each "
+                           "class's F1"
+          : "the largest class has over " G_STRINGIFY (
+                IMBALANCE) " times the pictures of the smallest: weigh the "
+                           "classes, and look at each class's F1");
 }
 
 static void
@@ -423,7 +474,8 @@ find_all (const ForgeLooks *looks, char *const *reasons)
 {
   sum_up (looks);
   find_unreadable (looks, reasons);
-  forge_looks_check_labels (looks);
+  if (!looks->report->is_multi_label)
+    forge_looks_check_labels (looks);
   find_shuffled (looks);
   forge_looks_find_twins (looks);
   find_sparse_classes (looks);

@@ -2,15 +2,16 @@
  *
  * A folder with one sub-folder of pictures or videos per class, in the order
  * of their names; or such folders under train/, val/ and test/. The classes
- * are those of train/. Where there is val/ but no test/, val/ is both.
+ * are those of train/. Where there is val/ but no test/, val/ is both. A
+ * labels.csv in the folder comes before all that (data-csv.c).
  *
  * A file belongs to the data when its name says so, and whether it can be
  * decoded is found out later: a broken one must be reported, not lost. */
-#include "train/data-source.h"
-
 #include <string.h>
 
 #include <glib/gstdio.h>
+
+#include "train/data-csv.h"
 
 #define MAX_CLASSES 65536
 #define MAX_FILES (1 << 24)
@@ -94,19 +95,11 @@ ignore_file (ForgeDataset *dataset, const char *path)
     g_ptr_array_add (dataset->ignored, g_strdup (path));
 }
 
-static void
-add_item (const Walk *walk, uint32_t file, uint32_t row)
-{
-  ForgeDataItem item = { walk->class_id, file, row, 0 };
-  g_array_append_val (walk->dataset->items, item);
-}
-
 /* An item for each frame; one, which will not load, when there are none. */
 static gboolean
-add_video (const Walk *walk, const char *path, GError **error)
+add_video (
+    ForgeDataset *dataset, const char *path, ForgeDataItem item, GError **error)
 {
-  ForgeDataset *dataset = walk->dataset;
-  uint32_t file = forge_dataset_add_file (dataset, path, TRUE);
   g_autoptr (GChecksum) before = g_steal_pointer (&dataset->stamp);
   dataset->stamp = g_checksum_new (G_CHECKSUM_SHA256);
   forge_dataset_stamp (dataset, path);
@@ -119,8 +112,28 @@ add_video (const Walk *walk, const char *path, GError **error)
     g_propagate_error (error, g_steal_pointer (&count_error));
     return FALSE;
   }
-  for (guint frame = 0; frame < MAX (n, 1); frame++)
-    add_item (walk, file, frame);
+  for (item.row = 0; item.row < MAX (n, 1); item.row++)
+    g_array_append_val (dataset->items, item);
+  return TRUE;
+}
+
+gboolean
+forge_data_add_file (ForgeDataset *dataset, const char *path,
+    const ForgeDataItem *like, GError **error)
+{
+  ForgeDataItem item = *like;
+  gboolean is_video = forge_video_is_name (path) && forge_video_can_read ();
+  if (dataset->files->len >= MAX_FILES) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED,
+        "%s: more than %d files", path, MAX_FILES);
+    return FALSE;
+  }
+  forge_dataset_stamp (dataset, path);
+  item.file = forge_dataset_add_file (dataset, path, is_video);
+  if (is_video)
+    return add_video (dataset, path, item, error);
+  item.row = FORGE_DATA_WHOLE_FILE;
+  g_array_append_val (dataset->items, item);
   return TRUE;
 }
 
@@ -128,23 +141,12 @@ static gboolean
 add_file (
     const Walk *walk, const char *folder, const char *name, GError **error)
 {
-  ForgeDataset *dataset = walk->dataset;
   g_autofree char *path = g_build_filename (folder, name, NULL);
-  gboolean is_video = forge_video_is_name (name);
-  if (!is_picture_name (name) && !(is_video && forge_video_can_read ())) {
-    ignore_file (dataset, path);
-    return TRUE;
-  }
-  if (dataset->files->len >= MAX_FILES) {
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED,
-        "%s: more than %d files", path, MAX_FILES);
-    return FALSE;
-  }
-  forge_dataset_stamp (dataset, path);
-  if (is_video)
-    return add_video (walk, path, error);
-  add_item (walk, forge_dataset_add_file (dataset, path, FALSE),
-      FORGE_DATA_WHOLE_FILE);
+  const ForgeDataItem item = { .class_id = walk->class_id };
+  if (is_picture_name (name) ||
+      (forge_video_is_name (name) && forge_video_can_read ()))
+    return forge_data_add_file (walk->dataset, path, &item, error);
+  ignore_file (walk->dataset, path);
   return TRUE;
 }
 
@@ -301,6 +303,9 @@ static gboolean
 read_folder (
     ForgeDataset *dataset, const char *folder, ForgeSplit split, GError **error)
 {
+  g_autofree char *table = g_build_filename (folder, "labels.csv", NULL);
+  if (g_file_test (table, G_FILE_TEST_EXISTS))
+    return forge_data_csv_read (dataset, folder, table, split, error);
   g_auto (Parts) parts = { 0 };
   find_parts (&parts, folder);
   const char *root = parts.train ? parts.train : folder;

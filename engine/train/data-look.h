@@ -21,9 +21,9 @@ typedef struct {
   uint8_t split;
   uint8_t readable;
   uint8_t flags;
-  uint32_t class_id;
-  guint index;    /* in its part */
-  uint32_t video; /* file number + 1 where it is a frame of one; else 0 */
+  uint32_t class_id; /* of multi-label data the number of its set of classes */
+  guint index;       /* in its part */
+  uint32_t video;    /* file number + 1 where it is a frame of one; else 0 */
   int width, height;
   const char *mode;
   float brightness;         /* mean luma, 0..255 */

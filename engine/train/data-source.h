@@ -15,6 +15,9 @@
 /* Of the names of files that were passed over. */
 #define FORGE_DATA_MAX_IGNORED 100
 
+/* Of multi-label data, class_id is what the cut goes by (the rarest class, or
+ * the number of classes where there is none), and place is that of the item's
+ * classes in sets. */
 typedef struct {
   uint32_t class_id;
   uint32_t file;  /* index into files */
@@ -38,6 +41,9 @@ struct _ForgeDataset {
   GArray *items;      /* ForgeDataItem */
   GPtrArray *ignored; /* char*: the first files that were passed over */
   guint n_ignored;    /* all of them */
+  gboolean is_multi_label;
+  GArray *sets; /* uint32_t: of each such item the number of its classes, and
+                   these in order */
   gboolean stands_in; /* the validation part, for want of a test part */
   /* Over names, sizes and times of all files that were read or listed: when
    * it is the same, so are the pictures. */
@@ -78,6 +84,10 @@ uint8_t *forge_dataset_append (ForgeDataset *dataset, const char *file_name,
 /* Index of a new file. */
 uint32_t forge_dataset_add_file (
     ForgeDataset *dataset, const char *name, gboolean is_video);
+/* Appends a file's item, or, of a video, one for each frame; @item has the
+ * rest of it. A video without a frame has an item that does not load. */
+gboolean forge_data_add_file (ForgeDataset *dataset, const char *path,
+    const ForgeDataItem *item, GError **error);
 /* Takes a file into the stamp. */
 void forge_dataset_stamp (ForgeDataset *dataset, const char *path);
 /* What such a source read once, from the cache; FALSE when it is not there.

@@ -94,7 +94,8 @@ forge_dataset_cut (ForgeDataset *dataset, uint64_t seed)
 {
   g_autofree ForgeSplit *split_of_item =
       g_new0 (ForgeSplit, dataset->items->len + 1);
-  for (guint c = 0; c < dataset->labels->len - 1; c++)
+  guint n_strata = dataset->labels->len - 1 + (dataset->is_multi_label ? 1 : 0);
+  for (guint c = 0; c < n_strata; c++)
     cut_class (dataset, c, seed, split_of_item);
   guint n_kept = 0;
   for (guint i = 0; i < dataset->items->len; i++)

@@ -93,6 +93,8 @@ forge_dataset_key (const ForgeDataset *dataset, const char *extra)
   }
   g_checksum_update (sum, (const guchar *) dataset->items->data,
       (gssize) (dataset->items->len * sizeof (ForgeDataItem)));
+  g_checksum_update (sum, (const guchar *) dataset->sets->data,
+      (gssize) (dataset->sets->len * sizeof (uint32_t)));
   return g_strdup (g_checksum_get_string (sum));
 }
 
@@ -141,7 +143,7 @@ find_source (const char *spec, const char **folder, GError **error)
       return sources[i];
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
       "data '%s': unknown scheme '%.*s', expected cifar10:DIR, "
-      "fashion-mnist:DIR or a folder of class folders",
+      "fashion-mnist:DIR or a folder of class folders or with a labels.csv",
       spec, (int) (colon - spec), spec);
   return NULL;
 }
@@ -187,6 +189,7 @@ forge_dataset_open (
   dataset->labels = g_ptr_array_new_with_free_func (g_free);
   dataset->files = g_ptr_array_new_with_free_func (g_free);
   dataset->items = g_array_new (FALSE, FALSE, sizeof (ForgeDataItem));
+  dataset->sets = g_array_new (FALSE, FALSE, sizeof (uint32_t));
   if (!read_source (dataset, source, folder, error))
     return NULL;
   g_ptr_array_add (dataset->labels, NULL);
@@ -208,6 +211,7 @@ forge_dataset_free (ForgeDataset *dataset)
   g_ptr_array_unref (dataset->labels);
   g_ptr_array_unref (dataset->files);
   g_array_unref (dataset->items);
+  g_array_unref (dataset->sets);
   g_ptr_array_unref (dataset->ignored);
   g_byte_array_unref (dataset->videos);
   g_checksum_free (dataset->stamp);
@@ -244,10 +248,32 @@ get_item (const ForgeDataset *dataset, guint index)
   return &g_array_index (dataset->items, ForgeDataItem, index);
 }
 
+gboolean
+forge_dataset_is_multi_label (const ForgeDataset *dataset)
+{
+  return dataset->is_multi_label;
+}
+
+const uint32_t *
+forge_dataset_get_classes (
+    const ForgeDataset *dataset, guint index, guint *n_classes)
+{
+  const ForgeDataItem *item = get_item (dataset, index);
+  if (!dataset->is_multi_label) {
+    *n_classes = 1;
+    return &item->class_id;
+  }
+  const uint32_t *set = &g_array_index (dataset->sets, uint32_t, item->place);
+  *n_classes = set[0];
+  return set + 1;
+}
+
 guint
 forge_dataset_get_class (const ForgeDataset *dataset, guint index)
 {
-  return get_item (dataset, index)->class_id;
+  guint n;
+  const uint32_t *classes = forge_dataset_get_classes (dataset, index, &n);
+  return n > 0 ? classes[0] : G_MAXUINT;
 }
 
 char *
@@ -285,6 +311,18 @@ hash_u32 (GChecksum *sum, uint32_t value)
   g_checksum_update (sum, bytes, sizeof bytes);
 }
 
+/* The class; of multi-label data the number of classes and these. */
+static void
+hash_classes (GChecksum *sum, const ForgeDataset *dataset, guint index)
+{
+  guint n;
+  const uint32_t *classes = forge_dataset_get_classes (dataset, index, &n);
+  if (dataset->is_multi_label)
+    hash_u32 (sum, n);
+  for (guint i = 0; i < n; i++)
+    hash_u32 (sum, classes[i]);
+}
+
 /* Labels with their final zero bytes, then class, width, height (32-bit
  * little endian) and pixels of each item. A picture that does not decode has
  * no pixels: its place is kept by a size of 0 x 0. */
@@ -305,7 +343,7 @@ forge_dataset_get_hash (ForgeDataset *dataset)
   }
   for (guint i = 0; i < dataset->items->len; i++) {
     g_autoptr (ForgePicture) picture = forge_dataset_load (dataset, i, NULL);
-    hash_u32 (sum, forge_dataset_get_class (dataset, i));
+    hash_classes (sum, dataset, i);
     hash_u32 (sum, picture ? (uint32_t) picture->width : 0);
     hash_u32 (sum, picture ? (uint32_t) picture->height : 0);
     if (picture)

@@ -6,6 +6,8 @@
  * in order, so that no figure depends on the number of threads. */
 #include "forge/evaluate.h"
 
+#include <string.h>
+
 #include "base/pool.h"
 #include "base/rng.h"
 #include "forge/error.h"
@@ -87,6 +89,13 @@ keep_result (
   ForgeScore *score = &job->scores[index];
   guint item = item_of (job, index);
   ForgeOutputs *outputs = job->outputs;
+  if (outputs && outputs->with_sets) {
+    memcpy (outputs->probabilities + (gsize) index * outputs->n_classes,
+        forge_classifier_get_probabilities (classifier, slot),
+        outputs->n_classes * sizeof (float));
+    *score = (ForgeScore) { .item = item, .seen = TRUE };
+    return;
+  }
   forge_score (score, forge_classifier_get_probabilities (classifier, slot),
       forge_classifier_get_n_classes (classifier),
       forge_dataset_get_class (job->dataset, item));
@@ -127,15 +136,17 @@ static gboolean
 make_outputs (Job *job, ForgeClassifier *classifier, GError **error)
 {
   ForgeOutputs *outputs = job->outputs;
-  if (!outputs || outputs->logits)
+  if (!outputs || outputs->logits || outputs->probabilities)
     return TRUE;
   outputs->n_classes = forge_classifier_get_n_classes (classifier);
   outputs->n_features = forge_classifier_get_n_features (classifier);
   gsize n_items = MAX (job->n_items, 1);
-  outputs->logits = g_try_new0 (float, n_items * outputs->n_classes);
+  float **place =
+      outputs->with_sets ? &outputs->probabilities : &outputs->logits;
+  *place = g_try_new0 (float, n_items * outputs->n_classes);
   if (outputs->n_features > 0)
     outputs->features = g_try_new0 (float, n_items * outputs->n_features);
-  if (outputs->logits && (outputs->n_features == 0 || outputs->features))
+  if (*place && (outputs->n_features == 0 || outputs->features))
     return TRUE;
   g_set_error (error, FORGE_ERROR, FORGE_ERROR_MEMORY,
       "no memory for %u scores and %u features of each of %" G_GSIZE_FORMAT
@@ -149,6 +160,32 @@ forge_outputs_clear (ForgeOutputs *outputs)
 {
   g_clear_pointer (&outputs->logits, g_free);
   g_clear_pointer (&outputs->features, g_free);
+  g_clear_pointer (&outputs->probabilities, g_free);
+}
+
+/* Several classes a picture go with a network that answers for each alone. */
+static gboolean
+check_labels (const Job *job, const ForgeModel *model, GError **error)
+{
+  guint n_classes = forge_dataset_get_n_classes (job->dataset);
+  const char *name = forge_model_get_name (model);
+  gboolean multi = forge_dataset_is_multi_label (job->dataset);
+  if (forge_model_get_n_classes (model) != n_classes)
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "model '%s' has %u classes, the data %u", name,
+        forge_model_get_n_classes (model), n_classes);
+  else if (multi && !forge_model_is_multi_label (model))
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "the data has pictures of several classes, or of none; expected a "
+        "network that ends in a sigmoid for each class, found '%s'",
+        name);
+  else if (multi && !(job->outputs && job->outputs->with_sets))
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_UNSUPPORTED,
+        "calibration, corruptions and doctor are for data with one class a "
+        "picture; this has several, or none");
+  else
+    return TRUE;
+  return FALSE;
 }
 
 static gboolean
@@ -160,13 +197,8 @@ make_classifiers (Job *job, ForgeModel *model, int threads, GError **error)
     .labels = labels,
     .preprocess = job->params->preprocess,
     .features = job->outputs && job->outputs->with_features };
-  guint n_classes = forge_dataset_get_n_classes (job->dataset);
-  if (forge_model_get_n_classes (model) != n_classes) {
-    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
-        "model '%s' has %u classes, the data %u", forge_model_get_name (model),
-        forge_model_get_n_classes (model), n_classes);
+  if (!check_labels (job, model, error))
     return FALSE;
-  }
   for (int i = 0; i < threads; i++) {
     ForgeClassifier *classifier = forge_classifier_new (model, &params, error);
     if (!classifier)
@@ -298,13 +330,19 @@ forge_evaluate (ForgeModel *model, ForgeDataset *dataset,
   const ForgeEvaluateParams defaults = { 0 };
   gint64 start_us = g_get_monotonic_time ();
   guint n_scores;
-  g_autofree ForgeScore *scores = forge_evaluate_scores (model, dataset,
-      params ? params : &defaults, &n_scores, progress, user_data, error);
+  gboolean multi = forge_dataset_is_multi_label (dataset);
+  g_auto (ForgeOutputs) outputs = { .with_sets = TRUE };
+  g_autofree ForgeScore *scores =
+      forge_evaluate_outputs (model, dataset, params ? params : &defaults,
+          multi ? &outputs : NULL, &n_scores, progress, user_data, error);
   if (!scores)
     return NULL;
   g_autoptr (ForgeEvaluation) evaluation =
-      forge_evaluation_new_from_scores (forge_dataset_get_labels (dataset),
-          forge_dataset_get_n_classes (dataset), scores, n_scores);
+      multi ? forge_evaluation_new_from_sets (
+                  dataset, scores, n_scores, outputs.probabilities)
+            : forge_evaluation_new_from_scores (
+                  forge_dataset_get_labels (dataset),
+                  forge_dataset_get_n_classes (dataset), scores, n_scores);
   evaluation->seconds = (double) (g_get_monotonic_time () - start_us) / 1e6;
   if (params && params->n_latency > 0 &&
       !time_pictures (evaluation, model, dataset, params, error))

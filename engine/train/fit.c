@@ -195,7 +195,8 @@ validate (Fit *fit, GError **error)
   ForgeTrainer *trainer = fit->trainer;
   ForgeTensor *input = forge_executor_get_input (trainer->validator, 0);
   guint batch = (guint) input->shape.dims[0], n = trainer->val->n_items;
-  const ForgeLossRule rule = { .kind = trainer->words.loss };
+  const ForgeLossRule rule = { .kind = trainer->words.loss,
+    .multi_label = trainer->is_multi_label };
   ForgeLoss sum = { 0 };
   for (guint first = 0; first < n; first += batch) {
     forge_loader_get (trainer->val, first, batch, NULL,
@@ -300,7 +301,8 @@ run_phase (Fit *fit, ForgeTrainer *trainer, GError **error)
   fit->trainer = trainer;
   fit->loss = (ForgeLossRule) { .kind = trainer->words.loss,
     .smoothing = trainer->params->label_smoothing,
-    .weights = trainer->class_weights };
+    .weights = trainer->class_weights,
+    .multi_label = trainer->is_multi_label };
   fit->schedule = forge_params_schedule (trainer);
   fit->targets = g_new (float, (gsize) trainer->batch * trainer->n_targets);
   if (trainer->prune) {

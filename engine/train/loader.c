@@ -18,6 +18,19 @@ picture_at (const ForgeLoader *loader, gsize index)
   return loader->pixels + index * loader->item_bytes;
 }
 
+/* The picture's classes at the end of the sets. Returns their place. */
+static uint32_t
+add_set (GArray *sets, const ForgeDataset *dataset, guint item)
+{
+  uint32_t place = sets->len;
+  guint n;
+  const uint32_t *classes = forge_dataset_get_classes (dataset, item, &n);
+  uint32_t count = n;
+  g_array_append_val (sets, count);
+  g_array_append_vals (sets, classes, n);
+  return place;
+}
+
 /* Classes and the sorted order of what was not skipped. */
 static void
 list_items (ForgeLoader *loader, const ForgeDataset *dataset)
@@ -25,16 +38,65 @@ list_items (ForgeLoader *loader, const ForgeDataset *dataset)
   guint n_all = forge_dataset_get_n_items (dataset), skip = 0, n = 0;
   loader->classes = g_new (uint32_t, n_all + 1);
   loader->order = g_new (uint32_t, n_all + 1);
+  gboolean multi = forge_dataset_is_multi_label (dataset);
+  GArray *sets = g_array_new (FALSE, FALSE, sizeof (uint32_t));
   for (guint i = 0; i < n_all; i++) {
     if (skip < loader->n_skipped && loader->skipped[skip] == i) {
       skip++;
       continue;
     }
-    loader->classes[n] = forge_dataset_get_class (dataset, i);
+    loader->classes[n] = multi ? add_set (sets, dataset, i)
+                               : forge_dataset_get_class (dataset, i);
     loader->order[n] = n;
     n++;
   }
+  loader->n_sets = sets->len;
+  loader->sets = (uint32_t *) (void *) g_array_free (sets, !multi);
   g_assert (n == loader->n_items);
+}
+
+static gboolean
+shows (const ForgeDataset *dataset, guint item, guint class_id)
+{
+  guint n;
+  const uint32_t *classes = forge_dataset_get_classes (dataset, item, &n);
+  for (guint i = 0; i < n; i++)
+    if (classes[i] == class_id)
+      return TRUE;
+  return FALSE;
+}
+
+/* [n_classes]: pictures of each that were read (@counts[0]) or not. */
+static void
+count_classes (const ForgeLoader *loader, const ForgeDataset *dataset,
+    guint *const counts[2])
+{
+  guint n_all = forge_dataset_get_n_items (dataset), skip = 0;
+  for (guint i = 0; i < n_all; i++) {
+    gboolean bad = skip < loader->n_skipped && loader->skipped[skip] == i;
+    guint n;
+    const uint32_t *classes = forge_dataset_get_classes (dataset, i, &n);
+    skip += bad;
+    for (guint k = 0; k < n; k++)
+      counts[bad][classes[k]]++;
+  }
+}
+
+static gboolean
+fail_class (const ForgeLoader *loader, const ForgeDataset *dataset,
+    guint class_id, guint n_bad, GError **error)
+{
+  guint i = 0;
+  while (!shows (dataset, loader->skipped[i], class_id))
+    i++;
+  g_autofree char *name =
+      forge_dataset_describe_item (dataset, loader->skipped[i]);
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
+      "class '%s': none of its %u pictures could be read, the first of them "
+      "%s%s%s",
+      forge_dataset_get_labels (dataset)[class_id], n_bad, name,
+      i == 0 ? ": " : "", i == 0 ? loader->skip_reason : "");
+  return FALSE;
 }
 
 /* A class that nothing can be learnt of is an error, a broken file is not. */
@@ -45,27 +107,17 @@ check_classes (
   guint n_classes = forge_dataset_get_n_classes (dataset);
   g_autofree guint *n_good = g_new0 (guint, n_classes + 1);
   g_autofree guint *n_bad = g_new0 (guint, n_classes + 1);
-  for (guint i = 0; i < loader->n_items; i++)
-    n_good[loader->classes[i]]++;
-  for (guint i = 0; i < loader->n_skipped; i++)
-    n_bad[forge_dataset_get_class (dataset, loader->skipped[i])]++;
-  for (guint c = 0; c < n_classes; c++) {
-    if (n_good[c] > 0 || n_bad[c] == 0 ||
-        (dataset->split != FORGE_SPLIT_TRAIN && loader->n_items > 0))
-      continue;
-    guint i = 0;
-    while (forge_dataset_get_class (dataset, loader->skipped[i]) != c)
-      i++;
-    g_autofree char *name =
-        forge_dataset_describe_item (dataset, loader->skipped[i]);
+  count_classes (loader, dataset, (guint *[]) { n_good, n_bad });
+  for (guint c = 0; c < n_classes; c++)
+    if (n_good[c] == 0 && n_bad[c] > 0 &&
+        (dataset->split == FORGE_SPLIT_TRAIN || loader->n_items == 0))
+      return fail_class (loader, dataset, c, n_bad[c], error);
+  /* only pictures without a class are left out */
+  if (loader->n_items == 0)
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT,
-        "class '%s': none of its %u pictures could be read, the first of them "
-        "%s%s%s",
-        forge_dataset_get_labels (dataset)[c], n_bad[c], name,
-        i == 0 ? ": " : "", i == 0 ? loader->skip_reason : "");
-    return FALSE;
-  }
-  return TRUE;
+        "none of %u pictures could be read: %s", loader->n_skipped,
+        loader->skip_reason);
+  return loader->n_items > 0;
 }
 
 ForgeLoader *
@@ -79,6 +131,8 @@ forge_loader_new_features (
     .item_bytes = item_bytes,
     .n_variants = n_variants,
     .classes = g_memdup2 (like->classes, n * sizeof *like->classes),
+    .sets = like->sets ? g_memdup2 (like->sets, like->n_sets * 4) : NULL,
+    .n_sets = like->n_sets,
     .order = g_new (uint32_t, n) };
   if (g_size_checked_mul (&n_rows, n, n_variants) &&
       g_size_checked_mul (&size_bytes, n_rows, item_bytes))
@@ -126,6 +180,7 @@ forge_loader_free (ForgeLoader *loader)
   forge_aligned_free (loader->own_pixels);
   forge_cache_map_free (loader->map);
   g_free (loader->classes);
+  g_free (loader->sets);
   g_free (loader->order);
   g_free (loader->skipped);
   g_free (loader->skip_reason);
@@ -214,15 +269,23 @@ augment_chunk (void *user_data, int task)
   }
 }
 
+/* @part of what is true of the item. */
 static void
-add_target (const BatchJob *job, guint i, uint32_t class_id, float part)
+add_target (const BatchJob *job, guint i, uint32_t item, float part)
 {
-  guint n = job->loader->n_targets;
+  const ForgeLoader *loader = job->loader;
+  guint n = loader->n_targets;
   float *row = job->targets + (gsize) i * n;
-  if (n == 1)
+  uint32_t class_id = loader->classes[item];
+  if (loader->sets) {
+    const uint32_t *set = loader->sets + class_id;
+    for (uint32_t k = 1; k <= set[0]; k++)
+      row[set[k]] += part;
+  } else if (n == 1) {
     row[0] += part * (float) class_id;
-  else
+  } else {
     row[class_id] += part;
+  }
 }
 
 /* A picture is blended with the one half a batch away: their order is random
@@ -245,8 +308,8 @@ blend_chunk (void *user_data, int task)
     uint8_t *out = job->pixels + i * size_bytes;
     for (gsize k = 0; k < size_bytes; k++)
       out[k] = (uint8_t) (part * a[k] + (1 - part) * b[k] + 0.5f);
-    add_target (job, i, loader->classes[item], part);
-    add_target (job, i, loader->classes[item_at (job, other)], 1 - part);
+    add_target (job, i, item, part);
+    add_target (job, i, item_at (job, other), 1 - part);
   }
 }
 
@@ -272,5 +335,5 @@ forge_loader_get (const ForgeLoader *loader, guint first, guint n,
     return;
   }
   for (guint i = 0; i < n; i++)
-    add_target (&job, i, loader->classes[item_at (&job, i)], 1);
+    add_target (&job, i, item_at (&job, i), 1);
 }

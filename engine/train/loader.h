@@ -15,7 +15,10 @@ typedef struct {
                       one number */
   gsize item_bytes;
   const uint8_t *pixels; /* uint8 [n_items, height, width, 3] */
-  uint32_t *classes;     /* [n_items] */
+  uint32_t *classes;     /* [n_items]; multi-label: places in sets */
+  uint32_t *sets;        /* NULL unless multi-label: at such a place the number
+                            of the picture's classes, and these */
+  gsize n_sets;          /* words of that */
   uint32_t *order;       /* [n_items]: the order of this epoch */
 
   guint n_skipped;     /* that could not */
@@ -59,7 +62,7 @@ typedef struct {
 
 /* Items @first to @first + @n of the order, round to the beginning behind the
  * end. @rule NULL = as they are; else by generators seeded with its seeds and
- * the item's number. @targets: float32 [n, n_targets], 1 for the true class;
+ * the item's number. @targets: float32 [n, n_targets], 1 for each true class;
  * with mixup the parts of two. The result does not depend on @threads. */
 void forge_loader_get (const ForgeLoader *loader, guint first, guint n,
     const ForgeBatchRule *rule, int threads, uint8_t *pixels, float *targets);

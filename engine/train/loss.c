@@ -87,8 +87,12 @@ sigmoid_row (const Row *row)
 static gboolean
 is_hit (const Row *row)
 {
-  if (row->n_classes == 1)
-    return (row->z[0] > 0) == (row->t[0] > 0.5f);
+  if (row->n_classes == 1 || row->rule->multi_label) {
+    for (guint c = 0; c < row->n_classes; c++)
+      if ((row->z[c] > 0) != (row->t[c] > 0.5f))
+        return FALSE;
+    return TRUE;
+  }
   return largest (row->z, row->n_classes) == largest (row->t, row->n_classes);
 }
 

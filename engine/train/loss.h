@@ -22,7 +22,8 @@ typedef enum {
 
 typedef struct {
   double loss;   /* sum over the images, not the mean */
-  double hits;   /* images whose answer is the class of the largest target */
+  double hits;   /* images whose answer is the class of the largest target; or,
+                    of multi-label data, that are right in every class */
   double images; /* how many: the sum of their factors, as in @hits */
 } ForgeLoss;
 
@@ -36,6 +37,7 @@ typedef struct {
   const float *weights;
   const float *factors;
   float *losses;
+  gboolean multi_label; /* how hits are counted */
 } ForgeLossRule;
 
 /* @logits, @targets: float32 [N, C]; @gradient: (nullable) the same. A NaN or

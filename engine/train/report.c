@@ -100,6 +100,10 @@ evaluation_json (const ForgeEvaluation *evaluation)
   add_double (builder, "nll", evaluation->nll);
   add_double (builder, "ece", evaluation->ece);
   add_double (builder, "macro_f1", evaluation->macro_avg.f1_score);
+  if (evaluation->is_multi_label) {
+    add_double (builder, "micro_f1", evaluation->micro_avg.f1_score);
+    add_double (builder, "samples_f1", evaluation->samples_avg.f1_score);
+  }
   json_builder_set_member_name (builder, "f1");
   json_builder_begin_object (builder);
   for (guint c = 0; c < evaluation->n_classes; c++)

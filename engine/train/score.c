@@ -192,6 +192,7 @@ forge_evaluation_free (ForgeEvaluation *evaluation)
     return;
   g_strfreev (evaluation->labels);
   g_free (evaluation->confusion);
+  g_free (evaluation->multilabel_confusion);
   g_free (evaluation->classes);
   g_free (evaluation);
 }

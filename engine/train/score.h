@@ -23,11 +23,14 @@ void forge_score (ForgeScore *score, const float *probabilities,
  * for what is wanted. */
 typedef struct {
   gboolean with_features; /* wanted */
+  gboolean with_sets;     /* wanted: probabilities, and nothing else. The only
+                             way to run over multi-label data */
   const guint *items;     /* wanted: these pictures only; or NULL */
   guint n_items;
   guint n_classes, n_features; /* no features: 0 */
   float *logits;               /* [n_scores][n_classes] */
   float *features;             /* [n_scores][n_features], or NULL */
+  float *probabilities;        /* [n_scores][n_classes], or NULL */
 } ForgeOutputs;
 
 void forge_outputs_clear (ForgeOutputs *outputs);
@@ -39,6 +42,10 @@ ForgeScore *forge_evaluate_scores (ForgeModel *model, ForgeDataset *dataset,
 ForgeScore *forge_evaluate_outputs (ForgeModel *model, ForgeDataset *dataset,
     const ForgeEvaluateParams *params, ForgeOutputs *outputs, guint *n_scores,
     ForgeProgressFunc progress, gpointer user_data, GError **error);
+/* Of multi-label data: of @scores, item and seen count. @probabilities:
+ * [n_scores][n_classes]. */
+ForgeEvaluation *forge_evaluation_new_from_sets (const ForgeDataset *dataset,
+    const ForgeScore *scores, size_t n_scores, const float *probabilities);
 ForgeEvaluation *forge_evaluation_new_from_scores (const char *const *labels,
     guint n_classes, const ForgeScore *scores, size_t n_scores);
 

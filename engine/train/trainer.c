@@ -34,6 +34,28 @@ check_writable (const char *path, GError **error)
   return FALSE;
 }
 
+/* What learns one class of all cannot learn several. */
+static gboolean
+check_multi_label (const ForgeTrainer *trainer, GError **error)
+{
+  const ForgeTrainParams *params = trainer->params;
+  if (!trainer->is_multi_label)
+    return TRUE;
+  if (trainer->words.loss != FORGE_LOSS_SIGMOID)
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "data '%s' has pictures of several classes, or of none, and the loss "
+        "'%s' is for one class of all: expected the loss 'sigmoid'",
+        params->data, params->loss);
+  else if (params->class_weights)
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "training parameter 'class_weights': expected none, since the pictures "
+        "of data '%s' have several classes, or none",
+        params->data);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 /* Brings one part into memory. @hash is nullable. */
 static ForgeLoader *
 load_part (ForgeTrainer *trainer, ForgeSplit split, char **hash, GError **error)
@@ -46,7 +68,10 @@ load_part (ForgeTrainer *trainer, ForgeSplit split, char **hash, GError **error)
   if (!trainer->labels) {
     trainer->labels = g_strdupv ((char **) forge_dataset_get_labels (dataset));
     trainer->n_classes = forge_dataset_get_n_classes (dataset);
+    trainer->is_multi_label = forge_dataset_is_multi_label (dataset);
   }
+  if (!check_multi_label (trainer, error))
+    return NULL;
   ForgeLoader *loader =
       forge_loader_new (dataset, &trainer->preprocess, params->threads, error);
   if (loader && hash)
@@ -58,7 +83,8 @@ static gboolean
 set_class_weights (ForgeTrainer *trainer, GError **error)
 {
   g_autofree guint *counts = g_new0 (guint, trainer->n_classes);
-  for (guint i = 0; i < trainer->train->n_items; i++)
+  for (guint i = 0; !trainer->is_multi_label && i < trainer->train->n_items;
+       i++)
     counts[trainer->train->classes[i]]++;
   return forge_params_class_weights (trainer->params, counts,
       trainer->n_classes, &trainer->class_weights, error);
@@ -87,8 +113,8 @@ load_data (ForgeTrainer *trainer, GError **error)
   trainer->val = load_part (trainer, FORGE_SPLIT_VALIDATION, NULL, error);
   if (!trainer->val)
     return FALSE;
-  gboolean one =
-      trainer->words.loss == FORGE_LOSS_SIGMOID && trainer->n_classes == 2;
+  gboolean one = trainer->words.loss == FORGE_LOSS_SIGMOID &&
+                 trainer->n_classes == 2 && !trainer->is_multi_label;
   trainer->n_targets = one ? 1 : trainer->n_classes;
   trainer->train->n_targets = trainer->val->n_targets = trainer->n_targets;
   begin_with_loaders (trainer);
@@ -259,6 +285,7 @@ forge_trainer_new_head (ForgeTrainer *whole, GError **error)
   *head = (ForgeTrainer) { .params = params,
     .words = whole->words,
     .n_classes = whole->n_classes,
+    .is_multi_label = whole->is_multi_label,
     .n_targets = whole->n_targets,
     .epochs = params->epochs,
     .rate_scale = 1,

@@ -69,6 +69,7 @@ typedef struct {
   ForgeArchChoice arch;
   ForgePreprocess preprocess;
   char **labels;
+  gboolean is_multi_label; /* of the data */
   guint n_classes, n_targets, batch;
   guint n_steps;       /* of a whole epoch */
   guint epoch_steps;   /* of the coming epoch */

@@ -114,8 +114,10 @@ static const char description[] =
     " and whether the labels have anything to do with\nthe pictures. DATA is"
     " cifar10:DIR, fashion-mnist:DIR or a folder of class folders\n(PNG, JPEG,"
     " WebP, and videos, of which 2 frames a second are used, 100 a file at"
-    " most,\nor as FORGE_VIDEO_SAMPLING=RATE,MAX says). The exit status is 1"
-    " when there is a finding\nof severity error.";
+    " most,\nor as FORGE_VIDEO_SAMPLING=RATE,MAX says), or a folder with a"
+    " labels.csv: 'file,labels'\n('a.jpg,cat;dog') or 'file,cat,dog' ("
+    "'a.jpg,1,0'), with a column 'split' or without.\nThe exit status is 1"
+    " when there is a finding of severity error.";
 
 int
 cmd_data (int argc, char **argv)

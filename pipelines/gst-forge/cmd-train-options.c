@@ -138,7 +138,10 @@ add_main (Parser *parser, TrainOptions *options, Numbers *n, const char **json,
   const GOptionArg file = G_OPTION_ARG_FILENAME, text = G_OPTION_ARG_STRING;
   const Word words[] = {
     { "data", 'd', file, &p->data,
-        "cifar10:DIR, fashion-mnist:DIR or a folder of class folders", "SPEC" },
+        "cifar10:DIR, fashion-mnist:DIR, or a folder of class folders or with "
+        "a "
+        "labels.csv",
+        "SPEC" },
     { "out", 'o', file, &p->out, "ONNX file to write when training ends",
         "FILE" },
     { "arch", 'a', text, &p->arch,
@@ -293,7 +296,8 @@ loss_group (Parser *parser, ForgeTrainParams *p)
 {
   const Word words[] = {
     { "loss", 0, G_OPTION_ARG_STRING, &p->loss,
-        "softmax, or sigmoid: each class for itself, two by one output",
+        "softmax, or sigmoid: each class for itself, two by one output, and "
+        "for pictures of several classes (labels.csv)",
         "WORD" },
     { "class-weights", 0, G_OPTION_ARG_STRING, &p->class_weights,
         "balanced, or a number for each class", "X,..." },

@@ -9,7 +9,10 @@ data_options_group (
 {
   const GOptionEntry entries[] = {
     { "data", 'd', 0, G_OPTION_ARG_FILENAME, &options->data,
-        "cifar10:DIR, fashion-mnist:DIR or a folder of class folders", "SPEC" },
+        "cifar10:DIR, fashion-mnist:DIR, or a folder of class folders or with "
+        "a "
+        "labels.csv",
+        "SPEC" },
     { "split", 0, 0, G_OPTION_ARG_STRING, &options->split_name,
         "train, val or test (test)", "NAME" },
     { "limit", 'n', 0, G_OPTION_ARG_INT, &options->limit, limit_text, "N" },

@@ -48,6 +48,12 @@ print_counts (FILE *out, const ForgeDataReport *report)
     if (report->parts[s].present)
       fprintf (out, "  %10" G_GUINT64_FORMAT, report->parts[s].n_items);
   fputs ("\n\n", out);
+  if (report->is_multi_label)
+    fprintf (out,
+        "multi-label: %.2f classes a picture, %" G_GUINT64_FORMAT
+        " pictures without any\n\n",
+        (double) report->n_class_marks / (double) MAX (report->n_items, 1),
+        report->n_without_class);
 }
 
 static void
@@ -144,7 +150,8 @@ data_report_print (FILE *out, const ForgeDataReport *report)
 {
   print_counts (out, report);
   print_pictures (out, report);
-  print_label_checks (out, report);
+  if (!report->is_multi_label)
+    print_label_checks (out, report);
   print_findings (out, report);
 }
 
@@ -226,6 +233,12 @@ data_report_add_json (JsonBuilder *builder, const ForgeDataReport *report)
   output_add_int (builder, "n_items", (gint64) report->n_items);
   output_add_int (builder, "n_unreadable", (gint64) report->n_unreadable);
   output_add_int (builder, "n_grey", (gint64) report->n_grey);
+  output_add_bool (builder, "multi_label", report->is_multi_label);
+  if (report->is_multi_label) {
+    output_add_int (
+        builder, "n_without_class", (gint64) report->n_without_class);
+    output_add_int (builder, "n_class_marks", (gint64) report->n_class_marks);
+  }
   output_add_strings (builder, "labels", (const char *const *) report->labels);
   json_builder_set_member_name (builder, "parts");
   json_builder_begin_object (builder);

@@ -97,6 +97,21 @@ draw_class (cairo_t *cr, const ForgeDataset *dataset, GArray *members,
   }
 }
 
+/* Pictures that show the class. */
+static GArray *
+list_members (const ForgeDataset *dataset, guint class_id)
+{
+  GArray *members = g_array_new (FALSE, FALSE, sizeof (guint));
+  for (guint i = 0; i < forge_dataset_get_n_items (dataset); i++) {
+    guint n;
+    const uint32_t *classes = forge_dataset_get_classes (dataset, i, &n);
+    for (guint k = 0; k < n; k++)
+      if (classes[k] == class_id)
+        g_array_append_val (members, i);
+  }
+  return members;
+}
+
 static void
 draw_sheet (cairo_t *cr, const ForgeDataset *dataset, guint n_rows,
     guint n_each, guint32 seed)
@@ -107,10 +122,7 @@ draw_sheet (cairo_t *cr, const ForgeDataset *dataset, guint n_rows,
       cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
   GRand *rand = g_rand_new_with_seed (seed);
   for (guint c = 0; c < n_rows; c++) {
-    g_autoptr (GArray) members = g_array_new (FALSE, FALSE, sizeof (guint));
-    for (guint i = 0; i < forge_dataset_get_n_items (dataset); i++)
-      if (forge_dataset_get_class (dataset, i) == c)
-        g_array_append_val (members, i);
+    g_autoptr (GArray) members = list_members (dataset, c);
     double y = GAP + c * (CELL + GAP);
     draw_label (cr, forge_dataset_get_labels (dataset)[c], members->len, y);
     draw_class (cr, dataset, members, n_each, rand, y);

@@ -17,6 +17,20 @@ write_reliability (
       calibration ? calibration->after : NULL, plots->title, path, error);
 }
 
+/* Which class was taken for which: with several a picture nobody can say. */
+static gboolean
+write_confusions (
+    const EvaluationPlots *plots, const char *folder, GError **error)
+{
+  g_autofree char *confusion =
+      g_build_filename (folder, "confusion-matrix.png", NULL);
+  g_autofree char *mistakes = g_build_filename (folder, "mistakes.png", NULL);
+  return plot_confusion_write (
+             plots->evaluation, plots->title, confusion, error) &&
+         plot_mistakes_write (
+             plots->evaluation, plots->dataset, plots->title, mistakes, error);
+}
+
 gboolean
 evaluation_plots_write (
     const EvaluationPlots *plots, const char *folder, GError **error)
@@ -26,19 +40,14 @@ evaluation_plots_write (
         g_strerror (errno));
     return FALSE;
   }
-  g_autofree char *confusion =
-      g_build_filename (folder, "confusion-matrix.png", NULL);
   g_autofree char *classes = g_build_filename (folder, "class-f1.png", NULL);
   g_autofree char *reliability =
       g_build_filename (folder, "reliability.png", NULL);
-  g_autofree char *mistakes = g_build_filename (folder, "mistakes.png", NULL);
-  if (!plot_confusion_write (
-          plots->evaluation, plots->title, confusion, error) ||
-      !plot_classes_write (
+  if (!plot_classes_write (
           plots->evaluation, plots->min_f1, plots->title, classes, error) ||
       !write_reliability (plots, reliability, error) ||
-      !plot_mistakes_write (
-          plots->evaluation, plots->dataset, plots->title, mistakes, error))
+      (!plots->evaluation->is_multi_label &&
+          !write_confusions (plots, folder, error)))
     return FALSE;
   if (!plots->corruptions)
     return TRUE;

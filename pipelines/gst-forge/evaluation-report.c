@@ -33,17 +33,23 @@ print_classes (FILE *out, const ForgeEvaluation *evaluation)
       "f1-score", "support");
   for (guint c = 0; c < evaluation->n_classes; c++)
     print_row (out, width, evaluation->labels[c], &evaluation->classes[c]);
-  fprintf (out, "\n%*s  %9s %9s %9.2f %9" G_GUINT64_FORMAT "\n", width,
-      "accuracy", "", "", evaluation->accuracy, evaluation->n_items);
+  fputc ('\n', out);
+  if (evaluation->is_multi_label)
+    print_row (out, width, "micro avg", &evaluation->micro_avg);
+  else
+    fprintf (out, "%*s  %9s %9s %9.2f %9" G_GUINT64_FORMAT "\n", width,
+        "accuracy", "", "", evaluation->accuracy, evaluation->n_items);
   print_row (out, width, "macro avg", &evaluation->macro_avg);
   print_row (out, width, "weighted avg", &evaluation->weighted_avg);
+  if (evaluation->is_multi_label)
+    print_row (out, width, "samples avg", &evaluation->samples_avg);
 }
 
 static void
 print_confusion (FILE *out, const ForgeEvaluation *evaluation)
 {
   guint n_classes = evaluation->n_classes;
-  if (n_classes > MAX_MATRIX_CLASSES)
+  if (n_classes > MAX_MATRIX_CLASSES || evaluation->is_multi_label)
     return;
   fputs ("\nConfusion matrix (row: truth, column: prediction)\n", out);
   for (guint truth = 0; truth < n_classes; truth++) {
@@ -60,12 +66,20 @@ evaluation_report_print (FILE *out, const ForgeEvaluation *evaluation)
 {
   print_classes (out, evaluation);
   print_confusion (out, evaluation);
-  fprintf (out,
-      "\naccuracy %.4f, top-5 %.4f, mean confidence %.4f, nll %.4f, "
-      "ece %.4f, brier %.4f\n",
-      evaluation->accuracy, evaluation->top5_accuracy,
-      evaluation->mean_confidence, evaluation->nll, evaluation->ece,
-      evaluation->brier);
+  if (evaluation->is_multi_label)
+    fprintf (out,
+        "\nright in every class (subset accuracy) %.4f, hamming loss %.4f, "
+        "mean confidence %.4f, nll %.4f, ece %.4f, brier %.4f\n",
+        evaluation->accuracy, evaluation->hamming_loss,
+        evaluation->mean_confidence, evaluation->nll, evaluation->ece,
+        evaluation->brier);
+  else
+    fprintf (out,
+        "\naccuracy %.4f, top-5 %.4f, mean confidence %.4f, nll %.4f, "
+        "ece %.4f, brier %.4f\n",
+        evaluation->accuracy, evaluation->top5_accuracy,
+        evaluation->mean_confidence, evaluation->nll, evaluation->ece,
+        evaluation->brier);
   if (evaluation->n_latency > 0)
     fprintf (out,
         "one picture at a time: %.3f ms (median), %.3f ms (95 %%), %.3f ms (99 "
@@ -115,10 +129,35 @@ add_classes (JsonBuilder *builder, const ForgeEvaluation *evaluation)
   json_builder_end_array (builder);
 }
 
+/* [[true negatives, false positives], [false negatives, true positives]] */
+static void
+add_multilabel_confusion (
+    JsonBuilder *builder, const ForgeEvaluation *evaluation)
+{
+  const uint64_t *cell = evaluation->multilabel_confusion;
+  json_builder_set_member_name (builder, "multilabel_confusion_matrix");
+  json_builder_begin_array (builder);
+  for (guint c = 0; c < evaluation->n_classes; c++) {
+    json_builder_begin_array (builder);
+    for (guint truth = 0; truth < 2; truth++, cell += 2) {
+      json_builder_begin_array (builder);
+      json_builder_add_int_value (builder, (gint64) cell[0]);
+      json_builder_add_int_value (builder, (gint64) cell[1]);
+      json_builder_end_array (builder);
+    }
+    json_builder_end_array (builder);
+  }
+  json_builder_end_array (builder);
+}
+
 static void
 add_confusion (JsonBuilder *builder, const ForgeEvaluation *evaluation)
 {
   guint n_classes = evaluation->n_classes;
+  if (evaluation->is_multi_label) {
+    add_multilabel_confusion (builder, evaluation);
+    return;
+  }
   json_builder_set_member_name (builder, "confusion_matrix");
   json_builder_begin_array (builder);
   for (guint truth = 0; truth < n_classes; truth++) {
@@ -189,10 +228,16 @@ evaluation_report_add_json (
   output_add_double (builder, "accuracy", evaluation->accuracy);
   add_named_metrics (builder, "macro avg", &evaluation->macro_avg);
   add_named_metrics (builder, "weighted avg", &evaluation->weighted_avg);
+  if (evaluation->is_multi_label) {
+    add_named_metrics (builder, "micro avg", &evaluation->micro_avg);
+    add_named_metrics (builder, "samples avg", &evaluation->samples_avg);
+    output_add_double (builder, "hamming_loss", evaluation->hamming_loss);
+  }
   output_add_strings (
       builder, "labels", (const char *const *) evaluation->labels);
   add_confusion (builder, evaluation);
-  output_add_double (builder, "top_5_accuracy", evaluation->top5_accuracy);
+  if (!evaluation->is_multi_label)
+    output_add_double (builder, "top_5_accuracy", evaluation->top5_accuracy);
   output_add_double (builder, "mean_confidence", evaluation->mean_confidence);
   output_add_double (builder, "nll", evaluation->nll);
   output_add_double (builder, "ece", evaluation->ece);

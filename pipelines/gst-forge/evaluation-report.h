@@ -15,7 +15,9 @@ void evaluation_report_print (FILE *out, const ForgeEvaluation *evaluation);
  * top_5_accuracy, mean_confidence, nll, ece, brier, reliability (15 bins),
  * latency_ms (p50, p95, p99 of n pictures, where measured), n_items,
  * n_skipped, images_per_s. Where a label is one of these words, per_class has
- * it. */
+ * it. Multi-label data has "micro avg", "samples avg", hamming_loss and
+ * multilabel_confusion_matrix ([[tn, fp], [fn, tp]] of each class) and neither
+ * confusion_matrix nor top_5_accuracy; accuracy then is subset accuracy. */
 void evaluation_report_add_json (
     JsonBuilder *builder, const ForgeEvaluation *evaluation);
 /* Member "mistakes": the most confident ones, { item, truth, predicted,

@@ -273,6 +273,69 @@ wrong_usage_and_absent_data (void)
   g_assert_nonnull (strstr (help.out, "FORGE_VIDEO_SAMPLING"));
 }
 
+/* Bars, a ball, both names for some, none for others. */
+static void
+write_tags (void)
+{
+  make_pictures ("tags/bars", "smpte", 24);
+  make_pictures ("tags/ball", "circular", 24);
+  g_autoptr (GString) table = g_string_new ("file,labels\n");
+  for (guint i = 0; i < 24; i++) {
+    g_string_append_printf (
+        table, "bars/%03u.png,%s\n", i, i % 3 ? "bars" : "bars;third");
+    g_string_append_printf (table, "ball/%03u.png,%s\n", i,
+        i % 6 == 0 ? ""
+        : i % 3    ? "ball"
+                   : "third;ball");
+  }
+  g_assert_true (g_file_set_contents ("tags/labels.csv", table->str, -1, NULL));
+}
+
+static void
+labels_csv_goes_from_data_to_evaluate (void)
+{
+  write_tags ();
+  g_auto (CommandResult) look =
+      command_run ("data tags --json - --contact-sheet tags.png");
+  command_assert_status (&look, 0);
+  g_assert_nonnull (strstr (look.err, "multi-label: 1.17 classes a picture"));
+  g_assert_null (strstr (look.err, "neighbours"));
+  g_autoptr (JsonParser) parser = command_parse_json (&look);
+  JsonObject *root = command_json_root (parser);
+  g_assert_true (json_object_get_boolean_member (root, "multi_label"));
+  g_assert_cmpint (json_object_get_int_member (root, "n_without_class"), ==, 4);
+  g_assert_cmpint (json_object_get_int_member (root, "n_class_marks"), ==, 56);
+
+  g_auto (CommandResult) softmax =
+      command_run ("train --data tags --out tags.onnx --epochs 1");
+  command_assert_status (&softmax, 3);
+  g_assert_nonnull (strstr (softmax.err, "sigmoid"));
+  g_auto (CommandResult) trained =
+      command_run ("train --data tags --out tags.onnx --epochs 2 --batch 8"
+                   " --loss sigmoid --json - --plots tag-plots");
+  command_assert_status (&trained, 0);
+  g_assert_nonnull (strstr (trained.err, "samples avg"));
+  g_assert_true (g_file_test ("tag-plots/class-f1.png", G_FILE_TEST_EXISTS));
+  g_auto (CommandResult) measured = command_run (
+      "evaluate tags.onnx --data tags --split train --min-f1 0 --json -");
+  command_assert_status (&measured, 0);
+  g_autoptr (JsonParser) figures = command_parse_json (&measured);
+  static const char *const names[] = { "ball", "bars", "third", "micro avg",
+    "macro avg", "weighted avg", "samples avg", "accuracy", "hamming_loss",
+    "multilabel_confusion_matrix", "per_class", "labels" };
+  JsonObject *found = command_json_root (figures);
+  command_assert_members (found, names, G_N_ELEMENTS (names));
+  g_assert_false (json_object_has_member (found, "confusion_matrix"));
+  g_assert_nonnull (strstr (measured.err, "subset accuracy"));
+  g_auto (CommandResult) calibrated =
+      command_run ("evaluate tags.onnx --data tags --calibrate --min-f1 0");
+  command_assert_status (&calibrated, 3);
+  g_assert_nonnull (strstr (calibrated.err, "one class a picture"));
+  g_auto (CommandResult) top =
+      command_run ("classify tags.onnx tags/bars/000.png");
+  command_assert_status (&top, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -286,6 +349,7 @@ main (int argc, char **argv)
   ADD (frames_of_videos_are_sampled);
   ADD (broken_videos_are_named);
   ADD (videos_train_a_network);
+  ADD (labels_csv_goes_from_data_to_evaluate);
   ADD (wrong_usage_and_absent_data);
   int status = g_test_run ();
   command_leave_folder ();
