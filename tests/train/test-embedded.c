@@ -12,6 +12,19 @@
 #include "formats/format.h"
 
 #define MAX_BYTES (4 << 20)
+#define N_TEST 10000
+
+/* Under a sanitizer all pictures take minutes: some, spread over them. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define N_PICTURES 1000
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define N_PICTURES 1000
+#endif
+#endif
+#ifndef N_PICTURES
+#define N_PICTURES N_TEST
+#endif
 
 static ForgeModel *
 load (void)
@@ -90,6 +103,15 @@ its_calibration_is_whole (void)
       baseline->precision_name, ==, forge_model_get_precision (model));
 }
 
+/* A picture or two may fall otherwise on another CPU's kernels; a part of the
+ * pictures lies within three standard errors of the whole. */
+static double
+allowance (double accuracy)
+{
+  double error = sqrt (accuracy * (1 - accuracy) / N_PICTURES);
+  return N_PICTURES == N_TEST ? 5e-4 : 3 * error;
+}
+
 static void
 embedded_model_is_as_good_as_it_says (void)
 {
@@ -104,20 +126,23 @@ embedded_model_is_as_good_as_it_says (void)
   }
   g_autoptr (ForgeModel) model = load ();
   g_autoptr (GError) error = NULL;
+  const ForgeEvaluateParams params = { .n_most = N_PICTURES };
   g_autoptr (ForgeEvaluation) evaluation =
-      forge_evaluate (model, dataset, NULL, NULL, NULL, &error);
+      forge_evaluate (model, dataset, &params, NULL, NULL, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (evaluation->n_items, ==, 10000);
+  g_assert_cmpuint (evaluation->n_items, ==, N_PICTURES);
   g_assert_cmpfloat (evaluation->accuracy, >=, 0.75);
-  /* A picture or two may fall otherwise on another CPU's kernels. */
-  g_assert_cmpfloat_with_epsilon (evaluation->accuracy,
-      recorded (model, "forge.evaluation", "accuracy"), 5e-4);
+  double accuracy = recorded (model, "forge.evaluation", "accuracy");
+  g_assert_cmpfloat_with_epsilon (
+      evaluation->accuracy, accuracy, allowance (accuracy));
   g_assert_cmpfloat_with_epsilon (evaluation->macro_avg.f1_score,
-      recorded (model, "forge.evaluation", "macro_f1"), 1e-3);
+      recorded (model, "forge.evaluation", "macro_f1"),
+      2 * allowance (accuracy));
   /* written before a temperature changed the probabilities */
   double nll = recorded (model, "forge.evaluation", "nll");
   if (forge_model_get_temperature (model) == 1)
-    g_assert_cmpfloat_with_epsilon (evaluation->nll, nll, 1e-3);
+    g_assert_cmpfloat_with_epsilon (
+        evaluation->nll, nll, N_PICTURES == N_TEST ? 1e-3 : 0.2 * nll);
   else
     g_assert_cmpfloat (evaluation->nll, <, nll);
 }
