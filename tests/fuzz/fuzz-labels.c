@@ -56,7 +56,9 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size_bytes)
     make_folder ();
   FILE *file = fopen (table, "wb");
   g_assert_nonnull (file);
-  g_assert_cmpuint (fwrite (data, 1, size_bytes, file), ==, size_bytes);
+  /* an empty input has no address */
+  if (size_bytes > 0)
+    g_assert_cmpuint (fwrite (data, 1, size_bytes, file), ==, size_bytes);
   g_assert_cmpint (fclose (file), ==, 0);
   guint n_items = 0;
   g_autoptr (GHashTable) seen =
