@@ -90,9 +90,11 @@ bad_rows_are_named_by_line (void)
   g_autoptr (GError) error = NULL;
   g_autofree char *plain = read_all ("a\nb\0c", 5, &error);
   g_assert_nonnull (strstr (error->message, "line 2: a byte of 0"));
+  g_assert_cmpstr (plain, ==, "a|/");
   g_clear_error (&error);
   g_autofree char *quoted = read_all ("\"b\0c\"", 5, &error);
   g_assert_nonnull (strstr (error->message, "line 1: a byte of 0"));
+  g_assert_cmpstr (quoted, ==, "");
 }
 
 static void
@@ -106,6 +108,7 @@ fields_have_a_bound (void)
   g_assert_cmpuint (strlen (found), ==, 65538);
   g_autofree char *none = read_all (more, strlen (more), &error);
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
+  g_assert_cmpstr (none, ==, "");
 }
 
 int
