@@ -14,6 +14,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where weights lie that will be read soon, or NULL. A kernel asks for a line
+ * there and goes on by so many bytes at each step, but reads nothing: what
+ * comes from memory arrives while there is something else to do. */
+typedef struct {
+  const float *at;
+  size_t step_bytes;
+} ForgeAhead;
+
 /* Indirect matrix product, the heart of convolution and of Gemm:
  *   out[m][o] = clamp (bias[o] + sum_k sum_c a[k*mr_max + m][c] * w[k][c][o]
  *                      + (residual ? residual[m][o] : 0), min, max)
@@ -23,12 +31,13 @@
  * `offset_elems` first (the channel offset of a group, the image offset in a
  * batch). `weights` is one or more panels, each
  *   float32 [nr_panel] bias, then [n_taps][C][nr_panel], zero padded
- * as forge_pack_igemm_f32 writes them. */
+ * as forge_pack_igemm_f32 writes them. The result has nothing to do with
+ * `ahead`, whose steps are those of k and c. */
 typedef void (*forge_igemm_f32_fn) (size_t mr, size_t nr, size_t n_channels,
     size_t n_taps, const float *const *rows, ptrdiff_t offset_elems,
     const float *zero, const float *weights, float *out,
     ptrdiff_t out_stride_elems, const float *residual,
-    ptrdiff_t residual_stride_elems, float min, float max);
+    ptrdiff_t residual_stride_elems, float min, float max, ForgeAhead ahead);
 
 /* Depthwise convolution of n_pixels neighbouring output pixels:
  *   out[p][c] = clamp (bias[c] + sum_k rows[p*n_taps + k][c] * w[k][c])
@@ -52,23 +61,26 @@ typedef void (*forge_dwslide_f32_fn) (size_t n_groups, size_t n_channels,
     const uint32_t *pixels, float *out, ptrdiff_t out_stride_elems, float min,
     float max);
 
-/* Winograd's F(4x4, 3x3): a tile of 4x4 outputs of a 3x3 convolution at stride
- * 1 from 6x6 inputs, with 36 products a channel instead of 144.
- * Input: out[i * out_stride + c] = (B^T d B)[i / 6][i % 6],
- * d[y][x] = rows[6 * y + x][c]; rows and zero as in igemm_f32. */
-typedef void (*forge_winograd_in_f32_fn) (size_t n_channels,
+/* Winograd's F(2x2, 3x3) and F(4x4, 3x3): a tile of `side` by `side` outputs,
+ * 2 or 4, of a 3x3 convolution at stride 1 from as many inputs and two more
+ * each way, s = side + 2: 16 products a channel instead of 36, 36 instead of
+ * 144. Input: out[i * out_stride + c] = (B^T d B)[i / s][i % s],
+ * d[y][x] = rows[s * y + x][c]; rows and zero as in igemm_f32. */
+typedef void (*forge_winograd_in_f32_fn) (size_t side, size_t n_channels,
     const float *const *rows, ptrdiff_t offset_elems, const float *zero,
     float *out, ptrdiff_t out_stride_elems);
 /* Output: out[y * row_stride + x * stride + c] = clamp (bias[c]
  * + (A^T m A)[y][x] + (residual ? residual[same place] : 0), min, max) for
- * y < n_rows <= 4, x < n_columns <= 4, m[i / 6][i % 6] = in[i * in_stride + c].
+ * y < n_rows <= side, x < n_columns <= side,
+ * m[i / s][i % s] = in[i * in_stride + c].
  * The weights between the two are G g G^T, see ops/conv-winograd.c. */
-typedef void (*forge_winograd_out_f32_fn) (size_t n_channels, const float *in,
-    ptrdiff_t in_stride_elems, const float *bias, size_t n_rows,
-    size_t n_columns, float *out, ptrdiff_t out_row_stride_elems,
-    ptrdiff_t out_stride_elems, const float *residual, float min, float max);
+typedef void (*forge_winograd_out_f32_fn) (size_t side, size_t n_channels,
+    const float *in, ptrdiff_t in_stride_elems, const float *bias,
+    size_t n_rows, size_t n_columns, float *out,
+    ptrdiff_t out_row_stride_elems, ptrdiff_t out_stride_elems,
+    const float *residual, float min, float max);
 
-/* Gradient of the output, on the way to that of the weights:
+/* Gradient of the output of F(4x4, 3x3), on the way to that of the weights:
  * out[i * out_stride + c] = (A dy A^T)[i / 6][i % 6], dy[y][x] =
  * rows[4 * y + x][c]; pixels past the image's edge point to `zero`. */
 typedef void (*forge_winograd_grad_f32_fn) (size_t n_channels,

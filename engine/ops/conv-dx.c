@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
+#include "ops/ahead.h"
 #include "ops/conv-backward.h"
 #include "ops/op-util.h"
 
@@ -194,7 +195,7 @@ run_tile (const Job *job, int64_t n, int64_t g, int64_t c, int64_t tile)
       (size_t) MIN (job->block_out, conv->group_c - c), (size_t) conv->group_o,
       (size_t) class->n_taps, job->rows + tile * class->n_taps * mr,
       n * conv->out_pixels * conv->o + g * conv->group_o, job->zero, packed,
-      out, w->sw * conv->c, NULL, 0, -INFINITY, INFINITY);
+      out, w->sw * conv->c, NULL, 0, -INFINITY, INFINITY, FORGE_AHEAD_NONE);
 }
 
 static void

@@ -120,9 +120,9 @@ transform_tiles (const Job *job, int64_t first, int64_t n, float *x, float *dy)
   for (int64_t t = 0; t < n; t++) {
     int64_t image = (first + t) / plan->w.tiles;
     int64_t tile = (first + t) % plan->w.tiles;
-    kernels->winograd_in_f32 ((size_t) conv->c, job->x_rows + tile * POINTS,
-        image * conv->in_pixels * conv->c, job->zero, x + t * plan->x_row,
-        plan->chunk_tiles * plan->x_row);
+    kernels->winograd_in_f32 (SIDE, (size_t) conv->c,
+        job->x_rows + tile * POINTS, image * conv->in_pixels * conv->c,
+        job->zero, x + t * plan->x_row, plan->chunk_tiles * plan->x_row);
     kernels->winograd_grad_f32 ((size_t) conv->o, job->dy_rows + tile * PIXELS,
         image * conv->out_pixels * conv->o, job->zero, dy + t * plan->dy_row,
         plan->chunk_tiles * plan->dy_row);
@@ -204,7 +204,7 @@ turn_outputs (void *data, size_t begin, size_t end)
 {
   const Job *job = data;
   double g[6][3];
-  forge_winograd_g (g);
+  forge_winograd_g (SIDE, g);
   for (size_t o = begin; o < end; o++)
     for (int64_t c = 0; c < job->gradient->conv->c; c += BLOCK_CHANNELS)
       turn_back (job, g, (int64_t) o, c);

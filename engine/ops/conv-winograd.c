@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Winograd's F(4x4, 3x3). Each task transforms a chunk of tiles, of one image
- * or of several, into 36 matrices [tiles, C], multiplies them with the 36
- * matrices [C, O] that the weights became, and transforms back, all within a
- * scratch that is meant to stay in L2. A lane is one thread's scratch; lanes
+ * Winograd's F(4x4, 3x3) and F(2x2, 3x3), whichever costs less: the larger
+ * tile has fewer products, the smaller fewer weights to fetch and less waste
+ * at the edge of small maps. Each task transforms a chunk of tiles, of one
+ * image or of several, into 36 (16) matrices [tiles, C], multiplies them with
+ * the matrices [C, O] that the weights became, and transforms back, all within
+ * a scratch that is meant to stay in L2. A lane is one thread's scratch; lanes
  * take tasks from a counter, and what a task computes does not depend on its
  * lane. fp32 stays within 1e-4 of the direct sum (about 1e-6 in practice).
  * Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks"
@@ -16,9 +18,8 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
+#include "ops/ahead.h"
 #include "ops/op-util.h"
-
-enum { SIDE = FORGE_WINOGRAD_SIDE, POINTS = FORGE_WINOGRAD_POINTS };
 
 /* Points lie a line apart from a power of two, or they meet in one set. */
 #define PAD 16
@@ -36,8 +37,14 @@ enum { SIDE = FORGE_WINOGRAD_SIDE, POINTS = FORGE_WINOGRAD_POINTS };
 /* Tasks that a small image is cut into, for two threads or more. */
 #define MIN_TASKS 2
 
-/* The transforms cost about as much as this many products a channel. */
-#define TRANSFORM_PRODUCTS 1000
+/* What a transform of one channel of a tile costs, in products. */
+#define TRANSFORM_4_PRODUCTS 1000
+#define TRANSFORM_2_PRODUCTS 300
+/* What a float of packed weights costs that does not stay in L2, in products,
+ * where a vector has eight: the wider, the more are lost while it comes. */
+#define WEIGHT_PRODUCTS 12
+#define WEIGHT_NR 16
+#define FAR_WEIGHT_BYTES (256 * 1024)
 
 static int64_t
 divide_up (int64_t a, int64_t b)
@@ -45,14 +52,64 @@ divide_up (int64_t a, int64_t b)
   return (a + b - 1) / b;
 }
 
-/* Products of both ways, a tile and channel. */
-static gboolean
-is_faster (const ForgeConv *conv, int64_t tiles)
+static void
+set_side (const ForgeConv *conv, int64_t side, ForgeWinograd *w)
 {
+  w->side = side;
+  w->points = (side + 2) * (side + 2);
+  w->tiles_y = divide_up (conv->window.oh, side);
+  w->tiles_x = divide_up (conv->window.ow, side);
+  w->tiles = w->tiles_y * w->tiles_x;
+}
+
+/* Of @n_floats packed weights, in products. */
+static int64_t
+weight_cost (int64_t n_floats)
+{
+  int64_t each =
+      WEIGHT_PRODUCTS * (int64_t) forge_kernels ()->igemm_nr / WEIGHT_NR;
+  return n_floats * 4 > FAR_WEIGHT_BYTES ? n_floats * each : 0;
+}
+
+/* In products, of one image. */
+static int64_t
+cost (const ForgeConv *conv, const ForgeWinograd *w)
+{
+  int64_t transform =
+      w->side == 2 ? TRANSFORM_2_PRODUCTS : TRANSFORM_4_PRODUCTS;
+  int64_t n_floats = w->points * conv->c * conv->o;
+  return w->tiles * n_floats + weight_cost (n_floats) +
+         w->tiles * transform * (conv->c + conv->o);
+}
+
+static int64_t
+direct_cost (const ForgeConv *conv)
+{
+  int64_t n_floats = 9 * conv->c * conv->o;
+  return conv->out_pixels * n_floats + weight_cost (n_floats);
+}
+
+/* FALSE where the direct way is faster. */
+static gboolean
+choose_side (const ForgeConv *conv, ForgeWinograd *w)
+{
+  ForgeWinograd two = *w;
+  set_side (conv, 2, &two);
+  set_side (conv, 4, w);
+  if (w->tiles < MIN_TILES || cost (conv, &two) < cost (conv, w))
+    *w = two;
+  return w->tiles >= MIN_TILES && cost (conv, w) < direct_cost (conv);
+}
+
+/* The weights are transformed anew at each step, and shared by all images. */
+static gboolean
+trains_faster (const ForgeConv *conv, ForgeWinograd *w)
+{
+  set_side (conv, FORGE_WINOGRAD_SIDE, w);
   int64_t direct = 9 * conv->out_pixels * conv->c * conv->o;
-  int64_t winograd = tiles * (POINTS * conv->c * conv->o +
-                                 TRANSFORM_PRODUCTS * (conv->c + conv->o));
-  return winograd < direct;
+  int64_t winograd = w->tiles * (w->points * conv->c * conv->o +
+                                    TRANSFORM_4_PRODUCTS * (conv->c + conv->o));
+  return conv->n * w->tiles >= MIN_TILES && winograd < direct;
 }
 
 static void
@@ -60,12 +117,12 @@ cut (const ForgeConv *conv, int64_t chunk_bytes, ForgeWinograd *w)
 {
   int64_t mr = (int64_t) forge_kernels ()->igemm_mr;
   int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
-  int64_t fit = chunk_bytes / (POINTS * 4 * (conv->c + conv->o));
+  int64_t fit = chunk_bytes / (w->points * 4 * (conv->c + conv->o));
   int64_t all = conv->n * w->tiles;
   w->chunk_tiles = MIN (MAX (fit / mr, 2) * mr, all);
   w->block_out = conv->o;
   if (divide_up (all, w->chunk_tiles) < MIN_TASKS) {
-    if (POINTS * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
+    if (w->points * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
       w->block_out = divide_up (divide_up (conv->o, MIN_TASKS), nr) * nr;
     else
       w->chunk_tiles = divide_up (all, MIN_TASKS);
@@ -84,26 +141,41 @@ forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
       conv->groups != 1 || conv->c < MIN_CHANNELS || conv->o < MIN_CHANNELS ||
       forge_kernels ()->igemm_mr > MAX_MR)
     return FALSE;
-  w->tiles_y = divide_up (window->oh, SIDE);
-  w->tiles_x = divide_up (window->ow, SIDE);
-  w->tiles = w->tiles_y * w->tiles_x;
-  int64_t shared = training ? conv->n : 1;
-  if (shared * w->tiles < MIN_TILES || !is_faster (conv, w->tiles))
+  if (!(training ? trains_faster (conv, w) : choose_side (conv, w)))
     return FALSE;
   cut (conv, training ? TRAINING_CHUNK_BYTES : CHUNK_BYTES, w);
   w->point_count = forge_pack_igemm_f32_count (
       (size_t) conv->o, 1, (size_t) conv->c, forge_kernels ()->igemm_nr);
   w->packed_count =
-      forge_conv_align (POINTS * w->point_count + (size_t) conv->o);
-  w->lane_count = POINTS * (size_t) (w->chunk_tiles * conv->c + PAD +
+      forge_conv_align ((size_t) w->points * w->point_count + (size_t) conv->o);
+  w->lane_count =
+      (size_t) w->points * (size_t) (w->chunk_tiles * conv->c + PAD +
                                      w->chunk_tiles * w->block_out + PAD);
   w->n_lanes = (int) MIN (w->n_chunks * w->out_blocks, forge_pool_threads (0));
   return TRUE;
 }
 
-void
-forge_winograd_g (double g[6][3])
+const char *
+forge_winograd_name (const ForgeWinograd *winograd)
 {
+  return winograd->side == 2 ? "winograd2x2" : "winograd4x4";
+}
+
+/* The points 0, 1, -1 and infinity. */
+static const double g_of_2[4][3] = {
+  { 1, 0, 0 },
+  { 0.5, 0.5, 0.5 },
+  { 0.5, -0.5, 0.5 },
+  { 0, 0, 1 },
+};
+
+void
+forge_winograd_g (int64_t side, double g[6][3])
+{
+  if (side == 2) {
+    memcpy (g, g_of_2, sizeof g_of_2);
+    return;
+  }
   /* the points of winograd_in_f32: 0, p, -p, q, -q and infinity */
   const double p = 0.625, q = 1.5, p2 = p * p, q2 = q * q;
   const double at_p = 1 / (2 * p2 * (p2 - q2)), at_q = 1 / (2 * q2 * (q2 - p2));
@@ -149,17 +221,18 @@ combine (const float factors[3], const float *in, size_t step_elems, int64_t n,
              factors[2] * in[2 * step_elems + i];
 }
 
-/* G g G^T of one panel, into the same row of 36 panels. */
+/* G g G^T of one panel, into the same row of all points' panels. */
 static void
 transform_taps (
     const Packing *packing, float taps[9][MAX_NR], int64_t nr, float *out)
 {
   float half[6][3][MAX_NR];
-  for (int i = 0; i < 6; i++)
+  int n = (int) packing->w->side + 2;
+  for (int i = 0; i < n; i++)
     for (int k = 0; k < 3; k++)
       combine (packing->g[i], taps[k], 3 * MAX_NR, nr, half[i][k]);
-  for (int i = 0; i < POINTS; i++, out += packing->w->point_count)
-    combine (packing->g[i % 6], half[i / 6][0], MAX_NR, nr, out);
+  for (int i = 0; i < n * n; i++, out += packing->w->point_count)
+    combine (packing->g[i % n], half[i / n][0], MAX_NR, nr, out);
 }
 
 /* Input channels begin to end of all points, [C, O] in the panels of
@@ -177,7 +250,7 @@ pack_channels (void *data, size_t begin, size_t end)
     if (n < nr)
       memset (taps, 0, sizeof taps);
     if (begin == 0)
-      for (int i = 0; i < POINTS; i++)
+      for (int64_t i = 0; i < packing->w->points; i++)
         memset (panel + (size_t) i * packing->w->point_count, 0,
             (size_t) nr * sizeof *panel);
     for (int64_t c = (int64_t) begin; c < (int64_t) end; c++) {
@@ -192,13 +265,13 @@ forge_winograd_pack (int threads, const ForgeConv *conv, const ForgeWinograd *w,
     const ForgeWinogradWeights *weights, const float *bias, float *packed)
 {
   Packing packing = { conv, w, weights, packed, { { 0 } } };
-  double g[6][3];
-  forge_winograd_g (g);
+  double g[6][3] = { { 0 } };
+  forge_winograd_g (w->side, g);
   for (int i = 0; i < 6 * 3; i++)
     packing.g[i / 3][i % 3] = (float) g[i / 3][i % 3];
   forge_op_ranges (
       threads, (size_t) conv->c, PACK_CHANNELS, pack_channels, &packing);
-  float *out = packed + POINTS * w->point_count;
+  float *out = packed + (size_t) w->points * w->point_count;
   for (int64_t o = 0; o < conv->o; o++)
     out[o] = bias ? bias[o] : 0;
 }
@@ -209,10 +282,10 @@ forge_winograd_write_rows (const ForgeConv *conv, const ForgeWinograd *w,
 {
   const ForgeWindow *window = &conv->window;
   for (int64_t tile = 0; tile < w->tiles; tile++) {
-    int64_t top = tile / w->tiles_x * SIDE - window->pad_top;
-    int64_t left = tile % w->tiles_x * SIDE - window->pad_left;
-    for (int64_t i = 0; i < POINTS; i++) {
-      int64_t y = top + i / 6, x = left + i % 6;
+    int64_t top = tile / w->tiles_x * w->side - window->pad_top;
+    int64_t left = tile % w->tiles_x * w->side - window->pad_left;
+    for (int64_t i = 0; i < w->points; i++) {
+      int64_t y = top + i / (w->side + 2), x = left + i % (w->side + 2);
       gboolean inside = y >= 0 && y < window->ih && x >= 0 && x < window->iw;
       *rows++ = inside ? in + (y * window->iw + x) * conv->c : zero;
     }
@@ -229,15 +302,19 @@ multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
   int64_t nr = (int64_t) kernels->igemm_nr;
   int64_t parts = divide_up (n_tiles, (int64_t) kernels->igemm_mr);
   int64_t part = divide_up (n_tiles, parts);
-  for (int64_t o = 0; o < n_out; o += nr, panel += nr * (conv->c + 1))
+  int64_t panel_floats = nr * (conv->c + 1);
+  for (int64_t o = 0; o < n_out; o += nr, panel += panel_floats)
     for (int64_t tile = 0; tile < n_tiles; tile += part) {
       const float *rows[MAX_MR];
       int64_t n_rows = MIN (part, n_tiles - tile);
+      ForgeAhead ahead = forge_ahead_share (
+          panel + panel_floats, panel_floats, nr, tile / part, parts);
       for (int64_t m = 0; m < n_rows; m++)
         rows[m] = points + (tile + m) * conv->c;
       kernels->igemm_f32 ((size_t) n_rows, (size_t) MIN (nr, n_out - o),
           (size_t) conv->c, 1, rows, 0, NULL, panel,
-          products + tile * n_out + o, n_out, NULL, 0, -INFINITY, INFINITY);
+          products + tile * n_out + o, n_out, NULL, 0, -INFINITY, INFINITY,
+          ahead);
     }
 }
 
@@ -249,7 +326,7 @@ multiply (const ForgeWinogradJob *job, int64_t n_tiles, int64_t first_out,
 {
   const ForgeConv *conv = job->conv;
   const float *panels = job->packed + first_out * (conv->c + 1);
-  for (int i = 0; i < POINTS; i++)
+  for (int64_t i = 0; i < job->winograd->points; i++)
     multiply_point (conv, n_tiles, n_out, points + i * point_stride,
         panels + (size_t) i * job->winograd->point_count,
         products + i * product_stride);
@@ -262,17 +339,17 @@ write_tile (const ForgeWinogradJob *job, int64_t index, int64_t first_out,
 {
   const ForgeConv *conv = job->conv;
   const ForgeWindow *window = &conv->window;
-  int64_t n = index / job->winograd->tiles, tile = index % job->winograd->tiles;
-  int64_t y = tile / job->winograd->tiles_x * SIDE;
-  int64_t x = tile % job->winograd->tiles_x * SIDE;
-  int64_t n_rows = MIN (SIDE, window->oh - y);
-  int64_t n_columns = MIN (SIDE, window->ow - x);
+  const ForgeWinograd *w = job->winograd;
+  int64_t n = index / w->tiles, tile = index % w->tiles;
+  int64_t y = tile / w->tiles_x * w->side, x = tile % w->tiles_x * w->side;
+  int64_t n_rows = MIN (w->side, window->oh - y);
+  int64_t n_columns = MIN (w->side, window->ow - x);
   ptrdiff_t at =
       (n * conv->out_pixels + y * window->ow + x) * conv->o + first_out;
-  forge_kernels ()->winograd_out_f32 ((size_t) n_out, products, product_stride,
-      job->bias + first_out, (size_t) n_rows, (size_t) n_columns, job->out + at,
-      window->ow * conv->o, conv->o, job->residual ? job->residual + at : NULL,
-      job->min, job->max);
+  forge_kernels ()->winograd_out_f32 ((size_t) w->side, (size_t) n_out,
+      products, product_stride, job->bias + first_out, (size_t) n_rows,
+      (size_t) n_columns, job->out + at, window->ow * conv->o, conv->o,
+      job->residual ? job->residual + at : NULL, job->min, job->max);
   if (!forge_op_activates_late (job->activation))
     return;
   for (int64_t i = 0; i < n_rows * n_columns; i++)
@@ -291,10 +368,10 @@ run_task (const ForgeWinogradJob *job, int64_t task, float *scratch)
   int64_t n_tiles = MIN (w->chunk_tiles, conv->n * w->tiles - first);
   ptrdiff_t point_stride = w->chunk_tiles * conv->c + PAD;
   ptrdiff_t product_stride = w->chunk_tiles * w->block_out + PAD;
-  float *products = scratch + POINTS * point_stride;
+  float *products = scratch + w->points * point_stride;
   for (int64_t t = 0; t < n_tiles; t++)
-    forge_kernels ()->winograd_in_f32 ((size_t) conv->c,
-        job->rows + (first + t) % w->tiles * POINTS,
+    forge_kernels ()->winograd_in_f32 ((size_t) w->side, (size_t) conv->c,
+        job->rows + (first + t) % w->tiles * w->points,
         (first + t) / w->tiles * conv->in_pixels * conv->c, job->zero,
         scratch + t * conv->c, point_stride);
   multiply (job, n_tiles, first_out, n_out, scratch, point_stride, products,

@@ -6,11 +6,13 @@
 
 #include "ops/conv.h"
 
+/* Of the larger tile, F(4x4, 3x3): the one of training. */
 enum { FORGE_WINOGRAD_SIDE = 4, FORGE_WINOGRAD_POINTS = 36 };
 
 /* How one convolution is cut up; from its sizes alone. */
 typedef struct {
-  int64_t tiles_y, tiles_x, tiles; /* of 4x4 outputs, of one image */
+  int64_t side, points;            /* outputs and products each way: 4, 36 */
+  int64_t tiles_y, tiles_x, tiles; /* of side x side outputs, of one image */
   int64_t chunk_tiles, n_chunks;   /* tiles of one task, of all images */
   int64_t block_out, out_blocks;   /* output channels of one task */
   size_t point_count;              /* packed floats of one point */
@@ -44,13 +46,15 @@ typedef struct {
  * among others. In training small images share the weights. */
 gboolean forge_winograd_plan (
     const ForgeConv *conv, gboolean training, ForgeWinograd *winograd);
-/* The matrix G of the weights' transform G g G^T. */
-void forge_winograd_g (double g[6][3]);
+/* "winograd4x4" or "winograd2x2". */
+const char *forge_winograd_name (const ForgeWinograd *winograd);
+/* The matrix G of the weights' transform G g G^T: side + 2 rows. */
+void forge_winograd_g (int64_t side, double g[6][3]);
 /* @bias may be NULL; @packed: packed_count floats. */
 void forge_winograd_pack (int threads, const ForgeConv *conv,
     const ForgeWinograd *winograd, const ForgeWinogradWeights *weights,
     const float *bias, float *packed);
-/* 36 pointers a tile, of the first image. */
+/* `points` pointers a tile, of the first image. */
 void forge_winograd_write_rows (const ForgeConv *conv,
     const ForgeWinograd *winograd, const float *in, const float *zero,
     const float **rows);

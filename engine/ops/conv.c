@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
+#include "ops/ahead.h"
 #include "ops/conv-depthwise.h"
 #include "ops/conv-winograd.h"
 #include "ops/op-util.h"
@@ -225,7 +226,7 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
       MAX (forge_align_up (training_count (p) * sizeof (float)),
           forge_conv_backward_bytes (node, conv));
   prepared->algorithm = conv->depthwise  ? "dwconv"
-                        : p->by_winograd ? "winograd"
+                        : p->by_winograd ? forge_winograd_name (&p->winograd)
                                          : "igemm";
   return TRUE;
 }
@@ -284,7 +285,7 @@ count_pointers (const ForgeStep *step, const Prepared *p)
 {
   const ForgeWinograd *winograd = winograd_of (step, p);
   if (winograd)
-    return (size_t) winograd->tiles * FORGE_WINOGRAD_POINTS;
+    return (size_t) (winograd->tiles * winograd->points);
   return p->conv.depthwise ? p->depthwise.n_pointers : count_rows (p);
 }
 
@@ -381,8 +382,11 @@ run_product (void *data, int task)
   int64_t g = rest / job->out_blocks % conv->groups;
   int64_t n = rest / job->out_blocks / conv->groups;
   size_t n_out = (size_t) MIN (job->block_out, conv->group_o - o);
-  const float *weights = job->weights + (size_t) g * job->p->group_count +
-                         o / nr * (conv->taps * conv->group_c + 1) * nr;
+  const int64_t panel_rows = conv->taps * conv->group_c + 1;
+  const int64_t block_floats = job->block_out * panel_rows;
+  const int64_t tiles = (conv->out_pixels + mr - 1) / mr;
+  const float *weights =
+      job->weights + (size_t) g * job->p->group_count + o * panel_rows;
   ptrdiff_t offset =
       n * conv->window.ih * job->p->row_pixels * conv->c + g * conv->group_c;
   int64_t end = MIN ((block + 1) * job->block_pixels, conv->out_pixels);
@@ -393,7 +397,11 @@ run_product (void *data, int task)
     kernels->igemm_f32 (pixels, n_out, (size_t) job->p->n_channels,
         (size_t) job->p->n_taps, job->bound->rows + m * job->p->n_taps, offset,
         job->bound->zero, weights, out, conv->o,
-        job->residual ? job->residual + at : NULL, conv->o, job->min, job->max);
+        job->residual ? job->residual + at : NULL, conv->o, job->min, job->max,
+        o + job->block_out < conv->group_o
+            ? forge_ahead_share (
+                  weights + block_floats, block_floats, nr, m / mr, tiles)
+            : FORGE_AHEAD_NONE);
     activate_rows (job, out, pixels, n_out);
   }
 }
@@ -411,7 +419,7 @@ run_winograd (
     .rows = job->bound->rows,
     .zero = job->bound->zero,
     .packed = job->weights,
-    .bias = job->weights + FORGE_WINOGRAD_POINTS * winograd->point_count,
+    .bias = job->weights + (size_t) winograd->points * winograd->point_count,
     .residual = job->residual,
     .out = job->out,
     .min = job->min,

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
+#include "ops/ahead.h"
 #include "ops/broadcast.h"
 #include "ops/op-util.h"
 
@@ -235,19 +236,25 @@ run_block (void *data, int task)
   int64_t o = task / job->row_blocks * job->block_out;
   int64_t first = task % job->row_blocks * BLOCK_TILES * mr;
   int64_t end = MIN (first + BLOCK_TILES * mr, p->m);
-  size_t n_out = (size_t) MIN (job->block_out, p->n - o);
+  int64_t n_out = MIN (job->block_out, p->n - o);
+  int64_t tiles = (p->m + mr - 1) / mr;
+  int64_t block_floats = job->block_out * (p->k + 1);
+  const float *weights = job->weights + o * (p->k + 1);
   const float *rows[MAX_MR];
   for (int64_t m = first; m < end; m += mr) {
     for (int64_t i = 0; i < mr; i++)
       rows[i] = job->a + MIN (m + i, p->m - 1) * p->k;
     float *out = job->out + m * p->n + o;
     size_t n_rows = (size_t) MIN (mr, p->m - m);
-    kernels->igemm_f32 (n_rows, n_out, (size_t) p->k, 1, rows, 0, NULL,
-        job->weights + o / nr * (p->k + 1) * nr, out, p->n, NULL, 0, job->min,
-        job->max);
+    kernels->igemm_f32 (n_rows, (size_t) n_out, (size_t) p->k, 1, rows, 0, NULL,
+        weights, out, p->n, NULL, 0, job->min, job->max,
+        n_out < p->n - o ? forge_ahead_share (weights + block_floats,
+                               block_floats, nr, m / mr, tiles)
+                         : FORGE_AHEAD_NONE);
     if (job->activation && forge_op_activates_late (job->activation))
       for (size_t i = 0; i < n_rows; i++)
-        forge_op_activate (job->activation, n_out, out + i * (size_t) p->n);
+        forge_op_activate (
+            job->activation, (size_t) n_out, out + i * (size_t) p->n);
   }
 }
 

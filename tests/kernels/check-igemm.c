@@ -18,6 +18,7 @@ typedef struct {
   ptrdiff_t offset, out_stride;
   bool at_end, with_residual, odd_values;
   float min, max;
+  ForgeAhead ahead; /* never mapped */
 } Case;
 
 typedef struct {
@@ -38,7 +39,9 @@ draw_case (Case *test, const Tier *tier, size_t mr, size_t nr)
     .with_residual = check_below (2),
     .odd_values = check_below (4) == 0,
     .min = check_below (2) ? 0 : -INFINITY,
-    .max = check_below (2) ? 1.5f : INFINITY };
+    .max = check_below (2) ? 1.5f : INFINITY,
+    .ahead = { check_below (2) ? (const float *) (uintptr_t) 4096 : NULL,
+        check_below (200) } };
 }
 
 /* Every row has its own block; about one in six is the shared zero row. */
@@ -152,7 +155,7 @@ check_one (const Tier *tier, const Case *test)
   memset (out, GAP, out_elems * sizeof *out);
   kernels->igemm_f32 (test->mr, test->nr, test->c, test->taps, data.rows,
       test->offset, data.zero, packed, out, test->out_stride, data.residual,
-      (ptrdiff_t) test->nr + 3, test->min, test->max);
+      (ptrdiff_t) test->nr + 3, test->min, test->max, test->ahead);
   check_guards (OUT);
   check_guards (PACKED);
   compare_gaps (test, out);
@@ -191,8 +194,8 @@ run_bench (void *data)
     size_t mr = bench->pixels - p < step ? bench->pixels - p : step;
     kernels->igemm_f32 (mr, bench->nr, bench->c, bench->taps,
         bench->rows + p * bench->taps, 0, NULL, bench->packed,
-        bench->out + p * bench->nr, (ptrdiff_t) bench->nr, NULL, 0, 0,
-        INFINITY);
+        bench->out + p * bench->nr, (ptrdiff_t) bench->nr, NULL, 0, 0, INFINITY,
+        (ForgeAhead) { NULL, 0 });
   }
 }
 

@@ -10,7 +10,7 @@
 #include "checker.h"
 
 enum { A, ROWS, ZERO, BIAS, RESIDUAL, OUT, WANT };
-enum { GAP = 0x5A, MAX_CHANNELS = 70, POINTS = 36 };
+enum { GAP = 0x5A, MAX_CHANNELS = 70, MAX_POINTS = 36, MAX_PIXELS = 16 };
 
 /* Largest row sums of |B| and |A|, squared: bounds of both products. */
 #define IN_MAGNITUDE 36
@@ -27,105 +27,129 @@ compare (const float *got, const float *want, size_t n, double distance,
           "%s: out[%zu] = %.9g, expected %.9g", what, i, got[i], want[i]);
 }
 
-/* The two transforms of a tile of one channel around the product with a
- * weight that picks the pixel in the middle: the inputs themselves. */
+/* Column 1 of G, so that a weight of one in the middle becomes g g^T. */
 static void
-check_convolution (const Tier *tier)
+write_middle (size_t side, double g[6])
 {
   const double p = 0.625, q = 1.5, difference = 2 * (p * p - q * q);
   const double at_p = 1 / (p * difference), at_q = -1 / (q * difference);
-  const double g[6] = { 0, at_p, -at_p, at_q, -at_q, 0 };
-  float d[POINTS], t[POINTS], out[16];
-  const float *rows[POINTS];
+  const double four[6] = { 0, at_p, -at_p, at_q, -at_q, 0 };
+  const double two[6] = { 0, 0.5, -0.5, 0 };
+  memcpy (g, side == 2 ? two : four, sizeof two);
+}
+
+/* The two transforms of a tile of one channel around the product with a
+ * weight that picks the pixel in the middle: the inputs themselves. */
+static void
+check_convolution (const Tier *tier, size_t side)
+{
+  const size_t n = side + 2;
+  double g[6];
+  float d[MAX_POINTS], t[MAX_POINTS], out[MAX_PIXELS];
+  const float *rows[MAX_POINTS];
   const float bias = 0.5f;
-  check_fill_float (d, POINTS);
-  for (size_t i = 0; i < POINTS; i++)
+  write_middle (side, g);
+  check_fill_float (d, MAX_POINTS);
+  for (size_t i = 0; i < MAX_POINTS; i++)
     rows[i] = &d[i];
-  tier->kernels.winograd_in_f32 (1, rows, 0, NULL, t, 1);
-  for (size_t i = 0; i < POINTS; i++)
-    t[i] *= (float) (g[i / 6] * g[i % 6]);
-  tier->kernels.winograd_out_f32 (
-      1, t, 1, &bias, 4, 4, out, 4, 1, NULL, -INFINITY, INFINITY);
-  for (size_t i = 0; i < 16; i++) {
-    float want = d[(i / 4 + 1) * 6 + i % 4 + 1] + bias;
+  tier->kernels.winograd_in_f32 (side, 1, rows, 0, NULL, t, 1);
+  for (size_t i = 0; i < n * n; i++)
+    t[i] *= (float) (g[i / n] * g[i % n]);
+  tier->kernels.winograd_out_f32 (side, 1, t, 1, &bias, side, side, out,
+      (ptrdiff_t) side, 1, NULL, -INFINITY, INFINITY);
+  for (size_t i = 0; i < side * side; i++) {
+    float want = d[(i / side + 1) * n + i % side + 1] + bias;
     if (!check_near (out[i], want, 1e-5))
-      check_fail (
-          "centre tap: out[%zu] = %.9g, expected %.9g", i, out[i], want);
+      check_fail ("side %zu, centre tap: out[%zu] = %.9g, expected %.9g", side,
+          i, out[i], want);
   }
+}
+
+static void
+check_in (const Tier *ref, const Tier *tier, size_t side, size_t c)
+{
+  const size_t points = (side + 2) * (side + 2);
+  bool at_end = check_below (2);
+  ptrdiff_t offset = check_below (3) * 3;
+  size_t stride = c + check_below (3);
+  size_t n_out = (points - 1) * stride + c;
+  size_t row_elems = c + (size_t) offset;
+  float *a = check_alloc (A, points * row_elems * sizeof *a, at_end);
+  float *zero = check_alloc (ZERO, c * sizeof *zero, at_end);
+  const float **rows = check_alloc (ROWS, points * sizeof *rows, true);
+  float *out = check_alloc (OUT, n_out * sizeof *out, at_end);
+  float *want = check_alloc (WANT, n_out * sizeof *want, at_end);
+  check_fill_float (a, points * row_elems);
+  memset (zero, 0, c * sizeof *zero);
+  memset (out, GAP, n_out * sizeof *out);
+  memset (want, GAP, n_out * sizeof *want);
+  for (size_t i = 0; i < points; i++)
+    rows[i] =
+        check_below (5) == 0 ? zero : a + check_below (points) * row_elems;
+  tier->kernels.winograd_in_f32 (
+      side, c, rows, offset, zero, out, (ptrdiff_t) stride);
+  ref->kernels.winograd_in_f32 (
+      side, c, rows, offset, zero, want, (ptrdiff_t) stride);
+  check_guards (OUT);
+  compare (out, want, n_out, ROUNDINGS * FLT_EPSILON * IN_MAGNITUDE, "input");
+}
+
+static void
+check_out (const Tier *ref, const Tier *tier, size_t side, size_t c)
+{
+  const size_t points = (side + 2) * (side + 2);
+  bool at_end = check_below (2);
+  size_t in_stride = c + check_below (3), stride = c + check_below (3);
+  size_t n_rows = 1 + check_below (side), n_columns = 1 + check_below (side);
+  size_t row_stride = side * stride + check_below (5);
+  size_t n_in = (points - 1) * in_stride + c;
+  size_t n_out = (n_rows - 1) * row_stride + (n_columns - 1) * stride + c;
+  float *in = check_alloc (A, n_in * sizeof *in, at_end);
+  float *bias = check_alloc (BIAS, c * sizeof *bias, at_end);
+  float *residual = check_alloc (RESIDUAL, n_out * sizeof *residual, at_end);
+  float *out = check_alloc (OUT, n_out * sizeof *out, at_end);
+  float *want = check_alloc (WANT, n_out * sizeof *want, at_end);
+  const float *extra = check_below (2) ? residual : NULL;
+  float min = check_below (2) ? 0 : -INFINITY;
+  float max = check_below (2) ? 6 : INFINITY;
+  check_fill_float (in, n_in);
+  check_fill_float (bias, c);
+  check_fill_float (residual, n_out);
+  memset (out, GAP, n_out * sizeof *out);
+  memset (want, GAP, n_out * sizeof *want);
+  tier->kernels.winograd_out_f32 (side, c, in, (ptrdiff_t) in_stride, bias,
+      n_rows, n_columns, out, (ptrdiff_t) row_stride, (ptrdiff_t) stride, extra,
+      min, max);
+  ref->kernels.winograd_out_f32 (side, c, in, (ptrdiff_t) in_stride, bias,
+      n_rows, n_columns, want, (ptrdiff_t) row_stride, (ptrdiff_t) stride,
+      extra, min, max);
+  check_guards (OUT);
+  compare (out, want, n_out, ROUNDINGS * FLT_EPSILON * OUT_MAGNITUDE, "output");
 }
 
 void
 check_winograd_in_f32 (const Tier *ref, const Tier *tier)
 {
-  check_convolution (tier);
-  for (size_t c = 1; c <= MAX_CHANNELS; c++) {
-    bool at_end = check_below (2);
-    ptrdiff_t offset = check_below (3) * 3;
-    size_t stride = c + check_below (3);
-    size_t n_out = (POINTS - 1) * stride + c;
-    size_t row_elems = c + (size_t) offset;
-    float *a = check_alloc (A, POINTS * row_elems * sizeof *a, at_end);
-    float *zero = check_alloc (ZERO, c * sizeof *zero, at_end);
-    const float **rows = check_alloc (ROWS, POINTS * sizeof *rows, true);
-    float *out = check_alloc (OUT, n_out * sizeof *out, at_end);
-    float *want = check_alloc (WANT, n_out * sizeof *want, at_end);
-    check_fill_float (a, POINTS * row_elems);
-    memset (zero, 0, c * sizeof *zero);
-    memset (out, GAP, n_out * sizeof *out);
-    memset (want, GAP, n_out * sizeof *want);
-    for (size_t i = 0; i < POINTS; i++)
-      rows[i] =
-          check_below (5) == 0 ? zero : a + check_below (POINTS) * row_elems;
-    tier->kernels.winograd_in_f32 (
-        c, rows, offset, zero, out, (ptrdiff_t) stride);
-    ref->kernels.winograd_in_f32 (
-        c, rows, offset, zero, want, (ptrdiff_t) stride);
-    check_guards (OUT);
-    compare (out, want, n_out, ROUNDINGS * FLT_EPSILON * IN_MAGNITUDE, "input");
+  for (size_t side = 2; side <= 4; side += 2) {
+    check_convolution (tier, side);
+    for (size_t c = 1; c <= MAX_CHANNELS; c++)
+      check_in (ref, tier, side, c);
   }
 }
 
 void
 check_winograd_out_f32 (const Tier *ref, const Tier *tier)
 {
-  check_convolution (tier);
-  for (size_t c = 1; c <= MAX_CHANNELS; c++) {
-    bool at_end = check_below (2);
-    size_t in_stride = c + check_below (3), stride = c + check_below (3);
-    size_t n_rows = 1 + check_below (4), n_columns = 1 + check_below (4);
-    size_t row_stride = 4 * stride + check_below (5);
-    size_t n_in = (POINTS - 1) * in_stride + c;
-    size_t n_out = (n_rows - 1) * row_stride + (n_columns - 1) * stride + c;
-    float *in = check_alloc (A, n_in * sizeof *in, at_end);
-    float *bias = check_alloc (BIAS, c * sizeof *bias, at_end);
-    float *residual = check_alloc (RESIDUAL, n_out * sizeof *residual, at_end);
-    float *out = check_alloc (OUT, n_out * sizeof *out, at_end);
-    float *want = check_alloc (WANT, n_out * sizeof *want, at_end);
-    const float *extra = check_below (2) ? residual : NULL;
-    float min = check_below (2) ? 0 : -INFINITY;
-    float max = check_below (2) ? 6 : INFINITY;
-    check_fill_float (in, n_in);
-    check_fill_float (bias, c);
-    check_fill_float (residual, n_out);
-    memset (out, GAP, n_out * sizeof *out);
-    memset (want, GAP, n_out * sizeof *want);
-    tier->kernels.winograd_out_f32 (c, in, (ptrdiff_t) in_stride, bias, n_rows,
-        n_columns, out, (ptrdiff_t) row_stride, (ptrdiff_t) stride, extra, min,
-        max);
-    ref->kernels.winograd_out_f32 (c, in, (ptrdiff_t) in_stride, bias, n_rows,
-        n_columns, want, (ptrdiff_t) row_stride, (ptrdiff_t) stride, extra, min,
-        max);
-    check_guards (OUT);
-    compare (
-        out, want, n_out, ROUNDINGS * FLT_EPSILON * OUT_MAGNITUDE, "output");
-  }
+  for (size_t side = 2; side <= 4; side += 2)
+    for (size_t c = 1; c <= MAX_CHANNELS; c++)
+      check_out (ref, tier, side, c);
 }
 
 enum { BENCH_CHANNELS = 64 };
 
 typedef struct {
   const Tier *tier;
-  const float *rows[POINTS];
+  const float *rows[MAX_POINTS];
   float *tile, *points;
 } Bench;
 
@@ -133,15 +157,15 @@ static void
 run_in (void *data)
 {
   const Bench *bench = data;
-  bench->tier->kernels.winograd_in_f32 (
-      BENCH_CHANNELS, bench->rows, 0, NULL, bench->points, BENCH_CHANNELS + 16);
+  bench->tier->kernels.winograd_in_f32 (4, BENCH_CHANNELS, bench->rows, 0, NULL,
+      bench->points, BENCH_CHANNELS + 16);
 }
 
 static void
 run_out (void *data)
 {
   const Bench *bench = data;
-  bench->tier->kernels.winograd_out_f32 (BENCH_CHANNELS, bench->points,
+  bench->tier->kernels.winograd_out_f32 (4, BENCH_CHANNELS, bench->points,
       BENCH_CHANNELS + 16, bench->tile, 4, 4, bench->tile, 4 * BENCH_CHANNELS,
       BENCH_CHANNELS, NULL, 0, INFINITY);
 }
@@ -149,16 +173,17 @@ run_out (void *data)
 static void
 bench_one (const Tier *tier, const char *name, void (*run) (void *data))
 {
-  const size_t n_points = POINTS * (BENCH_CHANNELS + 16);
+  const size_t n_points = MAX_POINTS * (BENCH_CHANNELS + 16);
   Bench bench = { .tier = tier,
-    .tile = check_alloc (A, POINTS * BENCH_CHANNELS * sizeof (float), false),
+    .tile =
+        check_alloc (A, MAX_POINTS * BENCH_CHANNELS * sizeof (float), false),
     .points = check_alloc (OUT, n_points * sizeof (float), false) };
-  check_fill_float (bench.tile, POINTS * BENCH_CHANNELS);
+  check_fill_float (bench.tile, MAX_POINTS * BENCH_CHANNELS);
   memset (bench.points, 0, n_points * sizeof (float));
-  for (size_t i = 0; i < POINTS; i++)
+  for (size_t i = 0; i < MAX_POINTS; i++)
     bench.rows[i] = bench.tile + i * BENCH_CHANNELS;
   bench_report (tier, name, "one tile of 64", bench_seconds (run, &bench), 0,
-      2.0 * POINTS * BENCH_CHANNELS * sizeof (float));
+      2.0 * MAX_POINTS * BENCH_CHANNELS * sizeof (float));
 }
 
 void

@@ -20,16 +20,28 @@ typedef struct {
   ptrdiff_t out_stride_elems;
   ptrdiff_t residual_stride_elems;
   float min, max;
+  ForgeAhead ahead;
 } Job;
 
 /* How far ahead the panel is fetched: it comes from L2, the rows from L1. */
 enum { PREFETCH_ELEMS = 12 * IGEMM_NR, MAX_PANELS = 4 };
+enum { LINE_ELEMS = 16 };
+
+/* The lines of one step of a panel. */
+static ALWAYS_INLINE void
+fetch (const float *at, const int locality)
+{
+#pragma GCC unroll 2
+  for (size_t i = 0; i < IGEMM_NR; i += LINE_ELEMS)
+    __builtin_prefetch (at + i, 0, locality);
+}
 
 static ALWAYS_INLINE void
 accumulate (const Job *job, const size_t mr, const size_t nv,
     const float *weights, vf sum[IGEMM_MR][2])
 {
   const float *const *rows = job->rows;
+  const char *ahead = (const char *) job->ahead.at;
   for (size_t k = job->n_taps; k > 0; k--, rows += IGEMM_MR) {
     const float *a[IGEMM_MR];
 #pragma GCC unroll 16
@@ -38,10 +50,11 @@ accumulate (const Job *job, const size_t mr, const size_t nv,
     for (size_t c = 0; c < job->n_channels; c++, weights += IGEMM_NR) {
       vf w[2];
 #pragma GCC unroll 2
-      for (size_t v = 0; v < nv; v++) {
+      for (size_t v = 0; v < nv; v++)
         w[v] = vf_pin (vf_load (weights + v * VF_WIDTH));
-        __builtin_prefetch (weights + PREFETCH_ELEMS + v * VF_WIDTH);
-      }
+      fetch (weights + PREFETCH_ELEMS, 3);
+      fetch ((const float *) ahead, 2);
+      ahead += job->ahead.step_bytes;
 #pragma GCC unroll 16
       for (size_t m = 0; m < mr; m++) {
         vf x = vf_splat (a[m][c]);
@@ -161,11 +174,13 @@ FORGE_VARIANT (igemm_f32) (size_t mr, size_t nr, size_t n_channels,
     size_t n_taps, const float *const *rows, ptrdiff_t offset_elems,
     const float *zero, const float *weights, float *out,
     ptrdiff_t out_stride_elems, const float *residual,
-    ptrdiff_t residual_stride_elems, float min, float max)
+    ptrdiff_t residual_stride_elems, float min, float max, ForgeAhead ahead)
 {
-  const Job job = { n_channels, n_taps, rows, offset_elems, zero,
-    out_stride_elems, residual_stride_elems, min, max };
+  Job job = { n_channels, n_taps, rows, offset_elems, zero, out_stride_elems,
+    residual_stride_elems, min, max, ahead };
   const size_t panel_elems = IGEMM_NR * (1 + n_taps * n_channels);
+  if (!ahead.at)
+    job.ahead = (ForgeAhead) { weights, 0 };
   size_t done = 0;
   if (mr == 1)
     done = single_row (&job, nr, weights, panel_elems, out, residual);
@@ -178,5 +193,6 @@ FORGE_VARIANT (igemm_f32) (size_t mr, size_t nr, size_t n_channels,
     else
       tile_any (&job, mr, 1, weights, used, out + first, r);
     weights += panel_elems;
+    job.ahead.at += n_taps * n_channels * job.ahead.step_bytes / sizeof (float);
   }
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * B^T d B of one tile, a vector of channels at a time: the columns first,
- * into a square on the stack, then its rows.
+ * into a square on the stack, then its rows. Compiled for either side.
  * Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks"
- * (2015), F(4x4, 3x3); with the points 0, 5/8, -5/8, 3/2, -3/2, as oneDNN has
- * them, whose powers are exact and which lose less than 1 and 2. */
+ * (2015). F(4x4, 3x3) with the points 0, 5/8, -5/8, 3/2, -3/2, as oneDNN has
+ * them, whose powers are exact and which lose less than 1 and 2; F(2x2, 3x3)
+ * with 0, 1, -1. */
 #include "kernels/simd/simd.h"
 
-enum { SIDE = 6 };
+enum { MAX_IN = 6 };
 
 #define A 0.625f
 #define B 1.5f
@@ -15,7 +16,7 @@ enum { SIDE = 6 };
 #define B2 (B * B)
 
 static ALWAYS_INLINE void
-transform (const vf d[SIDE], vf t[SIDE])
+transform_to_4 (const vf *d, vf *t)
 {
   const vf product = vf_splat (A2 * B2);
   const vf minus_sum = vf_splat (-A2 - B2);
@@ -31,31 +32,45 @@ transform (const vf d[SIDE], vf t[SIDE])
   t[5] = vf_fmadd (product, d[1], vf_fmadd (minus_sum, d[3], d[5]));
 }
 
+static ALWAYS_INLINE void
+transform (const size_t side, const vf *d, vf *t)
+{
+  if (side != 2) {
+    transform_to_4 (d, t);
+    return;
+  }
+  t[0] = vf_sub (d[0], d[2]);
+  t[1] = vf_add (d[2], d[1]);
+  t[2] = vf_sub (d[2], d[1]);
+  t[3] = vf_sub (d[3], d[1]);
+}
+
 /* Channels c to c + n. */
 static ALWAYS_INLINE void
-tile (const float *const rows[SIDE * SIDE], size_t c, size_t n, float *out,
-    ptrdiff_t out_stride_elems)
+tile (const size_t side, const float *const *rows, size_t c, size_t n,
+    float *out, ptrdiff_t out_stride_elems)
 {
-  vf square[SIDE][SIDE];
+  const size_t in_side = side + 2;
+  vf square[MAX_IN][MAX_IN];
 #pragma GCC unroll 6
-  for (size_t x = 0; x < SIDE; x++) {
-    vf d[SIDE], t[SIDE];
+  for (size_t x = 0; x < in_side; x++) {
+    vf d[MAX_IN], t[MAX_IN];
 #pragma GCC unroll 6
-    for (size_t y = 0; y < SIDE; y++) {
-      const float *a = rows[y * SIDE + x] + c;
+    for (size_t y = 0; y < in_side; y++) {
+      const float *a = rows[y * in_side + x] + c;
       d[y] = n < VF_WIDTH ? vf_load_n (a, n, 0) : vf_load (a);
     }
-    transform (d, t);
+    transform (side, d, t);
 #pragma GCC unroll 6
-    for (size_t y = 0; y < SIDE; y++)
+    for (size_t y = 0; y < in_side; y++)
       square[y][x] = t[y];
   }
 #pragma GCC unroll 6
-  for (size_t y = 0; y < SIDE; y++) {
-    vf t[SIDE];
-    transform (square[y], t);
+  for (size_t y = 0; y < in_side; y++) {
+    vf t[MAX_IN];
+    transform (side, square[y], t);
 #pragma GCC unroll 6
-    for (size_t x = 0; x < SIDE; x++, out += out_stride_elems)
+    for (size_t x = 0; x < in_side; x++, out += out_stride_elems)
       if (n < VF_WIDTH)
         vf_store_n (out + c, n, t[x]);
       else
@@ -63,17 +78,30 @@ tile (const float *const rows[SIDE * SIDE], size_t c, size_t n, float *out,
   }
 }
 
-void
-FORGE_VARIANT (winograd_in_f32) (size_t n_channels, const float *const *rows,
+static ALWAYS_INLINE void
+all_channels (const size_t side, size_t n_channels, const float *const *rows,
     ptrdiff_t offset_elems, const float *zero, float *out,
     ptrdiff_t out_stride_elems)
 {
-  const float *moved[SIDE * SIDE];
-  for (size_t i = 0; i < SIDE * SIDE; i++)
+  const float *moved[MAX_IN * MAX_IN];
+  for (size_t i = 0; i < (side + 2) * (side + 2); i++)
     moved[i] = row_at (rows[i], zero, offset_elems);
   size_t c = 0;
   for (; c + VF_WIDTH <= n_channels; c += VF_WIDTH)
-    tile (moved, c, VF_WIDTH, out, out_stride_elems);
+    tile (side, moved, c, VF_WIDTH, out, out_stride_elems);
   if (c < n_channels)
-    tile (moved, c, n_channels - c, out, out_stride_elems);
+    tile (side, moved, c, n_channels - c, out, out_stride_elems);
+}
+
+void
+FORGE_VARIANT (winograd_in_f32) (size_t side, size_t n_channels,
+    const float *const *rows, ptrdiff_t offset_elems, const float *zero,
+    float *out, ptrdiff_t out_stride_elems)
+{
+  if (side == 2)
+    all_channels (
+        2, n_channels, rows, offset_elems, zero, out, out_stride_elems);
+  else
+    all_channels (
+        4, n_channels, rows, offset_elems, zero, out, out_stride_elems);
 }

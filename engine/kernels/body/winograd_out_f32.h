@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A^T m A of one tile with bias, residual and clamp, a vector of channels at
- * a time; what lies past the image's edge is left out.
+ * a time; what lies past the image's edge is left out. Compiled for either
+ * side.
  * Source: as winograd_in_f32. */
 #include "kernels/simd/simd.h"
 
-enum { SIDE = 6, OUT_SIDE = 4 };
+enum { MAX_IN = 6, MAX_OUT = 4 };
 
 #define A 0.625f
 #define B 1.5f
@@ -21,7 +22,7 @@ typedef struct {
 } Job;
 
 static ALWAYS_INLINE void
-transform (const vf m[SIDE], vf y[OUT_SIDE])
+transform_to_4 (const vf *m, vf *y)
 {
   const vf even_a = vf_add (m[1], m[2]);
   const vf odd_a = vf_sub (m[1], m[2]);
@@ -34,6 +35,17 @@ transform (const vf m[SIDE], vf y[OUT_SIDE])
       vf_fmadd (vf_splat (A * A * A), odd_a, m[5]));
 }
 
+static ALWAYS_INLINE void
+transform (const size_t side, const vf *m, vf *y)
+{
+  if (side != 2) {
+    transform_to_4 (m, y);
+    return;
+  }
+  y[0] = vf_add (m[0], vf_add (m[1], m[2]));
+  y[1] = vf_add (vf_sub (m[1], m[2]), m[3]);
+}
+
 static ALWAYS_INLINE vf
 load (const float *p, size_t n)
 {
@@ -42,25 +54,27 @@ load (const float *p, size_t n)
 
 /* Channels c to c + n. */
 static ALWAYS_INLINE void
-tile (const Job *job, size_t c, size_t n)
+tile (const size_t side, const Job *job, size_t c, size_t n)
 {
-  vf square[OUT_SIDE][SIDE];
+  const size_t in_side = side + 2;
+  vf square[MAX_OUT][MAX_IN];
 #pragma GCC unroll 6
-  for (size_t x = 0; x < SIDE; x++) {
-    vf m[SIDE], t[OUT_SIDE];
+  for (size_t x = 0; x < in_side; x++) {
+    vf m[MAX_IN], t[MAX_OUT];
 #pragma GCC unroll 6
-    for (size_t y = 0; y < SIDE; y++)
+    for (size_t y = 0; y < in_side; y++)
       m[y] = load (
-          job->in + (ptrdiff_t) (y * SIDE + x) * job->in_stride_elems + c, n);
-    transform (m, t);
+          job->in + (ptrdiff_t) (y * in_side + x) * job->in_stride_elems + c,
+          n);
+    transform (side, m, t);
 #pragma GCC unroll 4
-    for (size_t y = 0; y < OUT_SIDE; y++)
+    for (size_t y = 0; y < side; y++)
       square[y][x] = t[y];
   }
   const vf bias = load (job->bias + c, n);
   for (size_t y = 0; y < job->n_rows; y++) {
-    vf t[OUT_SIDE];
-    transform (square[y], t);
+    vf t[MAX_OUT] = { bias, bias, bias, bias };
+    transform (side, square[y], t);
     for (size_t x = 0; x < job->n_columns; x++) {
       const ptrdiff_t at = (ptrdiff_t) y * job->row_stride_elems +
                            (ptrdiff_t) x * job->stride_elems + (ptrdiff_t) c;
@@ -76,17 +90,26 @@ tile (const Job *job, size_t c, size_t n)
   }
 }
 
+static ALWAYS_INLINE void
+all_channels (const size_t side, size_t n_channels, const Job *job)
+{
+  size_t c = 0;
+  for (; c + VF_WIDTH <= n_channels; c += VF_WIDTH)
+    tile (side, job, c, VF_WIDTH);
+  if (c < n_channels)
+    tile (side, job, c, n_channels - c);
+}
+
 void
-FORGE_VARIANT (winograd_out_f32) (size_t n_channels, const float *in,
-    ptrdiff_t in_stride_elems, const float *bias, size_t n_rows,
-    size_t n_columns, float *out, ptrdiff_t out_row_stride_elems,
+FORGE_VARIANT (winograd_out_f32) (size_t side, size_t n_channels,
+    const float *in, ptrdiff_t in_stride_elems, const float *bias,
+    size_t n_rows, size_t n_columns, float *out, ptrdiff_t out_row_stride_elems,
     ptrdiff_t out_stride_elems, const float *residual, float min, float max)
 {
   const Job job = { in, in_stride_elems, bias, residual, n_rows, n_columns, out,
     out_row_stride_elems, out_stride_elems, vf_splat (min), vf_splat (max) };
-  size_t c = 0;
-  for (; c + VF_WIDTH <= n_channels; c += VF_WIDTH)
-    tile (&job, c, VF_WIDTH);
-  if (c < n_channels)
-    tile (&job, c, n_channels - c);
+  if (side == 2)
+    all_channels (2, n_channels, &job);
+  else
+    all_channels (4, n_channels, &job);
 }

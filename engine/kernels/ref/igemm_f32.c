@@ -11,7 +11,7 @@ forge_igemm_f32_ref (size_t mr, size_t nr, size_t n_channels, size_t n_taps,
     const float *const *rows, ptrdiff_t offset_elems, const float *zero,
     const float *weights, float *out, ptrdiff_t out_stride_elems,
     const float *residual, ptrdiff_t residual_stride_elems, float min,
-    float max)
+    float max, ForgeAhead ahead)
 {
   const size_t panel_elems = NR * (1 + n_taps * n_channels);
   for (size_t first = 0; first < nr; first += NR, weights += panel_elems)
