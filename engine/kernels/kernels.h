@@ -76,9 +76,8 @@ typedef void (*forge_winograd_in_f32_fn) (size_t side, size_t n_channels,
  * The weights between the two are G g G^T, see ops/conv-winograd.c. */
 typedef void (*forge_winograd_out_f32_fn) (size_t side, size_t n_channels,
     const float *in, ptrdiff_t in_stride_elems, const float *bias,
-    size_t n_rows, size_t n_columns, float *out,
-    ptrdiff_t out_row_stride_elems, ptrdiff_t out_stride_elems,
-    const float *residual, float min, float max);
+    size_t n_rows, size_t n_columns, float *out, ptrdiff_t out_row_stride_elems,
+    ptrdiff_t out_stride_elems, const float *residual, float min, float max);
 
 /* Gradient of the output of F(4x4, 3x3), on the way to that of the weights:
  * out[i * out_stride + c] = (A dy A^T)[i / 6][i % 6], dy[y][x] =
@@ -127,7 +126,9 @@ typedef void (*forge_binary_f32_fn) (ForgeBinary op, size_t n, const float *a,
  *   SILU         x * sigmoid (x)
  *   HARD_SIGMOID max (0, min (1, alpha * x + beta))
  *   HARD_SWISH   x * max (0, min (1, x / 6 + 1 / 2))
- *   TANH, EXP    as named */
+ *   TANH, EXP    as named
+ *   GELU         x (1 + erf (x / sqrt 2)) / 2
+ *   GELU_TANH    x (1 + tanh (sqrt (2 / pi) (x + 0.044715 x^3))) / 2 */
 typedef enum {
   FORGE_UNARY_CLAMP,
   FORGE_UNARY_LEAKY,
@@ -137,6 +138,8 @@ typedef enum {
   FORGE_UNARY_HARD_SWISH,
   FORGE_UNARY_TANH,
   FORGE_UNARY_EXP,
+  FORGE_UNARY_GELU,
+  FORGE_UNARY_GELU_TANH,
 } ForgeUnary;
 typedef void (*forge_unary_f32_fn) (ForgeUnary op, size_t n, const float *x,
     float alpha, float beta, float *out);
@@ -148,6 +151,12 @@ typedef void (*forge_silu_grad_f32_fn) (
 
 /* One row: out[i] = exp (x[i] - max) / sum. In place allowed. */
 typedef void (*forge_softmax_f32_fn) (size_t n, const float *x, float *out);
+
+/* One row: out[i] = (x[i] - mean) * inverse * scale[i] + (bias ? bias[i] : 0),
+ * inverse = 1 / sqrt (variance + epsilon); moments = { mean, inverse }. In
+ * place allowed. */
+typedef void (*forge_layernorm_f32_fn) (size_t n, const float *x, float epsilon,
+    const float *scale, const float *bias, float *out, float moments[2]);
 
 /* out[i] = (float) x[i] * scale[i % n_channels] + bias[i % n_channels], the
  * product rounded before the sum (no FMA: the same bits on every tier). */

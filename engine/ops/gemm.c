@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Gemm Y = alpha op (A) op (B) + beta C and MatMul Y = A B, batched and
- * broadcast. B is packed into panels once when it is constant, else for every
- * run; the product is the convolution kernel with one tap. Backward uses
- * BLAS, split by rows of the result.
- * Source: ONNX operator specification, Gemm-13 and MatMul-13. */
+ * broadcast, with a row C that the fold-affine pass may have added. B is packed
+ * into panels once when it is constant, else for every run; the product is the
+ * convolution kernel with one tap. Backward uses BLAS, split by rows of the
+ * result. Source: ONNX operator specification, Gemm-13 and MatMul-13. */
 #include <cblas.h>
 #include <math.h>
 #include <string.h>
@@ -98,8 +98,9 @@ parse_matmul (
 {
   ForgeShape a = forge_node_in (node, 0)->shape;
   ForgeShape b = forge_node_in (node, 1)->shape;
+  const ForgeValue *c = forge_node_in (node, 2);
   gboolean a_vector = a.rank == 1, b_vector = b.rank == 1;
-  p->alpha = 1;
+  p->alpha = p->beta = 1;
   if (a.rank == 0 || b.rank == 0)
     return mismatch (node, error);
   if (a_vector)
@@ -117,6 +118,11 @@ parse_matmul (
   if ((p->k >= 0 && bk >= 0 && p->k != bk) ||
       !forge_shape_broadcast (&a, &b, &p->batch))
     return mismatch (node, error);
+  p->packs_bias = c != NULL;
+  if (c && (c->dtype != FORGE_FLOAT32 || c->shape.rank != 1 ||
+               c->shape.dims[0] != p->n))
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "input 2 is not one float32 for each column");
   *out = p->batch;
   if (!a_vector)
     out->dims[out->rank++] = p->m;
@@ -442,7 +448,7 @@ const ForgeOp forge_op_Gemm = { .type = "Gemm",
 const ForgeOp forge_op_MatMul = { .type = "MatMul",
   .domain = "",
   .min_inputs = 2,
-  .max_inputs = 2,
+  .max_inputs = 3, /* the bias, of a pass */
   .min_outputs = 1,
   .max_outputs = 1,
   .infer = infer,

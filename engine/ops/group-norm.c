@@ -7,18 +7,20 @@
  *   InstanceNormalization: a group is one channel of one image.
  *   GroupNormalization: num_groups groups of channels; scale and bias are per
  *     group in opset 18, per channel since 21.
- * Sums are taken in float64.
+ * Sums are taken in float64; a layer norm has a kernel of its own.
  * Source: ONNX operator specification; J. Ba and others, Layer Normalization,
  * 2016; Y. Wu and K. He, Group Normalization, 2018. */
 #include <math.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
 #include "ops/op-util.h"
 
 /* Element i of group g meets scale[(i / repeat + g * shift) % n_scale]. */
 typedef struct {
   int64_t n_groups, group; /* elements in a group */
   int64_t repeat, shift, n_scale;
+  gboolean by_element; /* scale and bias have one for each of the group */
   float epsilon;
   const float *x, *scale, *bias; /* bias may be NULL */
   float *y, *mean, *inverse;     /* of each group; may be NULL */
@@ -119,6 +121,7 @@ norm_of (const ForgeStep *step)
         node, forge_attrs_int (node->attrs, "axis", -1), in->rank, &axis, NULL);
     norm.n_groups = forge_op_volume (in, 0, axis);
     norm.group = forge_op_volume (in, axis, in->rank);
+    norm.by_element = TRUE;
     return norm;
   }
   int64_t area = forge_op_volume (in, 2, in->rank), c = in->dims[1];
@@ -162,10 +165,27 @@ normalise_group (const Norm *norm, int64_t g)
 }
 
 static void
+normalise_row (const Norm *norm, int64_t g)
+{
+  float moments[2];
+  forge_kernels ()->layernorm_f32 ((size_t) norm->group,
+      norm->x + g * norm->group, norm->epsilon, norm->scale, norm->bias,
+      norm->y + g * norm->group, moments);
+  if (norm->mean)
+    norm->mean[g] = moments[0];
+  if (norm->inverse)
+    norm->inverse[g] = moments[1];
+}
+
+static void
 normalise_groups (void *data, size_t begin, size_t end)
 {
+  const Norm *norm = data;
   for (size_t g = begin; g < end; g++)
-    normalise_group (data, (int64_t) g);
+    if (norm->by_element)
+      normalise_row (norm, (int64_t) g);
+    else
+      normalise_group (norm, (int64_t) g);
 }
 
 static void

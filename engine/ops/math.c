@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Element-wise functions by libm: activations that are rarer than those in
- * unary.c (Elu, Selu, Celu, Gelu, Mish, Softplus, Softsign, ThresholdedRelu)
+ * unary.c (Elu, Selu, Celu, Mish, Softplus, Softsign, ThresholdedRelu)
  * and plain functions (Erf, Sqrt, Exp, Log, Neg, Abs, Reciprocal, the
  * trigonometric ones, Floor, Ceil, Round, Sign). Each row gives the value and,
  * where the operator trains, the slope. float32 only, but that Neg, Abs
@@ -49,36 +49,6 @@ static float
 celu_slope (float x, float alpha, float gamma)
 {
   return x > 0 ? 1 : expf (x / alpha);
-}
-
-/* x Phi (x) */
-static float
-gelu (float x, float alpha, float gamma)
-{
-  return 0.5f * x * (1 + erff (x * (float) M_SQRT1_2));
-}
-
-static float
-gelu_slope (float x, float alpha, float gamma)
-{
-  float density = expf (-0.5f * x * x) * 0.3989422804f;
-  return 0.5f * (1 + erff (x * (float) M_SQRT1_2)) + x * density;
-}
-
-/* The approximation by tanh. */
-static float
-gelu_tanh (float x, float alpha, float gamma)
-{
-  float t = tanhf (0.7978845608f * (x + 0.044715f * x * x * x));
-  return 0.5f * x * (1 + t);
-}
-
-static float
-gelu_tanh_slope (float x, float alpha, float gamma)
-{
-  float t = tanhf (0.7978845608f * (x + 0.044715f * x * x * x));
-  float inner = 0.7978845608f * (1 + 3 * 0.044715f * x * x);
-  return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * inner;
 }
 
 static float
@@ -302,7 +272,6 @@ static const struct {
   { "Selu", selu, selu_slope, 1.67326319217681884765625f,
       1.05070102214813232421875f },
   { "Celu", celu, celu_slope, 1 },
-  { "Gelu", gelu, gelu_slope },
   { "Mish", mish, mish_slope },
   { "Softplus", softplus, logistic },
   { "Softsign", softsign, softsign_slope },
@@ -338,13 +307,6 @@ typedef struct {
   float *out;
 } Job;
 
-static gboolean
-is_approximate (const ForgeNode *node)
-{
-  return strcmp (forge_attrs_string (node->attrs, "approximate", "none"),
-             "tanh") == 0;
-}
-
 static Job
 job_of (const ForgeStep *step, gboolean slope)
 {
@@ -353,10 +315,6 @@ job_of (const ForgeStep *step, gboolean slope)
   while (strcmp (functions[i].type, node->op->type) != 0)
     i++;
   Function value = functions[i].value, derivative = functions[i].slope;
-  if (value == gelu && is_approximate (node)) {
-    value = gelu_tanh;
-    derivative = gelu_tanh_slope;
-  }
   return (Job) {
     .function = slope ? derivative : value,
     .alpha = forge_attrs_float (node->attrs, "alpha", functions[i].alpha),
@@ -380,13 +338,8 @@ static gboolean
 infer (ForgeNode *node, GError **error)
 {
   const ForgeValue *in = forge_node_in (node, 0);
-  const char *approximate =
-      forge_attrs_string (node->attrs, "approximate", "none");
   if (!takes_integers (node) && !forge_op_need_float (node, 0, error))
     return FALSE;
-  if (strcmp (approximate, "none") != 0 && !is_approximate (node))
-    return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
-        "approximate is '%s'; expected 'none' or 'tanh'", approximate);
   return forge_op_set_out (node, 0, in->dtype, &in->shape, error);
 }
 
@@ -468,7 +421,6 @@ flops (const ForgeNode *node)
 MATH_OP (Elu, backward);
 MATH_OP (Selu, backward);
 MATH_OP (Celu, backward);
-MATH_OP (Gelu, backward);
 MATH_OP (Mish, backward);
 MATH_OP (Softplus, backward);
 MATH_OP (Softsign, backward);

@@ -4,7 +4,8 @@
  *   Relu max (0, x); Clip min (max (x, lo), hi); LeakyRelu x < 0 ? a x : x;
  *   Sigmoid 1 / (1 + e^-x); Tanh; HardSigmoid max (0, min (1, a x + b));
  *   HardSwish x HardSigmoid (x; 1/6, 1/2); Silu x Sigmoid (x) (domain forge,
- *   made by a pass from Sigmoid and Mul).
+ *   made by a pass from Sigmoid and Mul); Gelu x Phi (x), or its approximation
+ *   by Tanh.
  * Source: ONNX operator specification; Clip took its bounds as attributes
  * before opset 11, as inputs since. */
 #include "ops/op-util.h"
@@ -30,7 +31,15 @@ static const struct {
   { "HardSigmoid", FORGE_UNARY_HARD_SIGMOID, 0.2f, 0.5f, TRUE },
   { "HardSwish", FORGE_UNARY_HARD_SWISH, 0, 0 },
   { "Silu", FORGE_UNARY_SILU, 0, 0 },
+  { "Gelu", FORGE_UNARY_GELU, 0, 0 },
 };
+
+static gboolean
+is_approximate (const ForgeNode *node)
+{
+  return strcmp (forge_attrs_string (node->attrs, "approximate", "none"),
+             "tanh") == 0;
+}
 
 /* Everything but bounds that are inputs of a Clip. */
 static gboolean
@@ -46,6 +55,8 @@ find_kind (const ForgeNode *node, ForgeActivation *activation)
           forge_attrs_float (node->attrs, "alpha", kinds[i].alpha);
       activation->beta = forge_attrs_float (node->attrs, "beta", kinds[i].beta);
     }
+    if (kinds[i].kind == FORGE_UNARY_GELU && is_approximate (node))
+      activation->kind = FORGE_UNARY_GELU_TANH;
     return TRUE;
   }
   return FALSE;
@@ -106,8 +117,13 @@ static gboolean
 infer (ForgeNode *node, GError **error)
 {
   ForgeDtype dtype = forge_node_in (node, 0)->dtype;
+  const char *approximate =
+      forge_attrs_string (node->attrs, "approximate", "none");
   if (!check_types (node, error))
     return FALSE;
+  if (strcmp (approximate, "none") != 0 && !is_approximate (node))
+    return forge_node_error (node, error, FORGE_ERROR_UNSUPPORTED,
+        "approximate is '%s'; expected 'none' or 'tanh'", approximate);
   for (guint i = 1; i < 3; i++) {
     const ForgeValue *bound = forge_node_in (node, i);
     if (bound && bound->dtype != dtype)
@@ -186,6 +202,22 @@ run (const ForgeStep *step)
       &unary);
 }
 
+/* Phi (x) + x phi (x) */
+static float
+gelu_slope (float x)
+{
+  float density = expf (-0.5f * x * x) * 0.3989422804f;
+  return 0.5f * erfcf (-x * (float) M_SQRT1_2) + x * density;
+}
+
+static float
+gelu_tanh_slope (float x)
+{
+  float t = tanhf (0.7978845608f * (x + 0.044715f * x * x * x));
+  float inner = 0.7978845608f * (1 + 3 * 0.044715f * x * x);
+  return 0.5f * (1 + t) + 0.5f * x * (1 - t * t) * inner;
+}
+
 /* dy/dx at x, where the activation gave y. */
 static float
 slope (const ForgeActivation *activation, float x, float y)
@@ -208,6 +240,10 @@ slope (const ForgeActivation *activation, float x, float y)
     return 1 - y * y;
   case FORGE_UNARY_EXP:
     return y;
+  case FORGE_UNARY_GELU:
+    return gelu_slope (x);
+  case FORGE_UNARY_GELU_TANH:
+    return gelu_tanh_slope (x);
   }
   return 0;
 }
@@ -285,3 +321,4 @@ UNARY_OP (Tanh, "", 1);
 UNARY_OP (HardSigmoid, "", 1);
 UNARY_OP (HardSwish, "", 1);
 UNARY_OP (Silu, "forge", 1);
+UNARY_OP (Gelu, "", 1);

@@ -11,7 +11,7 @@
 
 enum { X, Y, OUT, WANT };
 enum { MAX_N = 70, N_BINARY = FORGE_BINARY_DIV + 1 };
-enum { N_UNARY = FORGE_UNARY_EXP + 1 };
+enum { N_UNARY = FORGE_UNARY_GELU_TANH + 1 };
 
 static float *
 draw (int slot, size_t n, float range, bool at_end)
@@ -102,10 +102,20 @@ exact (ForgeUnary op, double x, double alpha, double beta, double *distance)
   case FORGE_UNARY_EXP:
     y = exp (x);
     break;
+  case FORGE_UNARY_GELU:
+    y = isinf (x) ? fmax (x, 0) : 0.5 * x * erfc (-x * M_SQRT1_2);
+    break;
+  case FORGE_UNARY_GELU_TANH:
+    y = x / (1 + exp (-2 * sqrt (M_2_PI) * (x + 0.044715 * x * x * x)));
+    break;
   }
   *distance = 4 * FLT_EPSILON * fabs (y) + 0x1p-120;
   if (op == FORGE_UNARY_HARD_SIGMOID || op == FORGE_UNARY_HARD_SWISH)
     *distance += 2 * FLT_EPSILON * (1 + fabs (x));
+  if (op == FORGE_UNARY_GELU)
+    *distance += 4 * FLT_EPSILON * fabs (x);
+  if (op == FORGE_UNARY_GELU_TANH)
+    *distance += (12 + 8 * fabs (x + x * x * x / 20)) * FLT_EPSILON * fabs (y);
   return y;
 }
 
@@ -236,7 +246,7 @@ void
 bench_unary_f32 (const Tier *tier)
 {
   static const char *const names[N_UNARY] = { "clamp", "leaky", "sigmoid",
-    "silu", "hard_sigmoid", "hard_swish", "tanh", "exp" };
+    "silu", "hard_sigmoid", "hard_swish", "tanh", "exp", "gelu", "gelu_tanh" };
   Bench bench = bench_data (tier);
   for (bench.op = 0; bench.op < N_UNARY; bench.op++)
     bench_report (tier, "unary_f32", names[bench.op],

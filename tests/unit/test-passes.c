@@ -204,6 +204,89 @@ build_matmul_add (ForgeGraph *graph)
   toy_onnx_node (graph, "Div", "q, d", "y", NULL);
 }
 
+/* A row for every token, as exporters write a linear layer. */
+static void
+build_tokens_matmul_add (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 5, 3, 0);
+  toy_constant (graph, "w", 1, -1, 2, 3, 4, 0, 0);
+  toy_constant (graph, "b", 2, -1, 2, 4, 0, 0, 0);
+  toy_onnx_node (graph, "MatMul", "x, w", "p", NULL);
+  toy_onnx_node (graph, "Add", "b, p", "y", NULL);
+}
+
+/* One number for every token: along the wrong axis. */
+static void
+build_tokens_matmul_add_tokens (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 2, 4, 3, 0);
+  toy_constant (graph, "w", 1, -1, 2, 3, 4, 0, 0);
+  toy_constant (graph, "b", 2, -1, 2, 4, 1, 0, 0);
+  toy_onnx_node (graph, "MatMul", "x, w", "p", NULL);
+  toy_onnx_node (graph, "Add", "p, b", "y", NULL);
+}
+
+/* x, e = Erf (x / sqrt 2), and g = 1 + e. */
+static void
+begin_gelu (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 3, 7, 0, 0);
+  toy_scalar (graph, "one", 1);
+  toy_scalar (graph, "half", 0.5f);
+  toy_scalar (graph, "root", 1.41421356f);
+  toy_onnx_node (graph, "Div", "x, root", "s", NULL);
+  toy_onnx_node (graph, "Erf", "s", "e", NULL);
+  toy_onnx_node (graph, "Add", "e, one", "g", NULL);
+}
+
+static void
+build_gelu (ForgeGraph *graph)
+{
+  begin_gelu (graph);
+  toy_onnx_node (graph, "Mul", "x, g", "p", NULL);
+  toy_onnx_node (graph, "Mul", "p, half", "y", NULL);
+}
+
+static void
+build_gelu_of_half (ForgeGraph *graph)
+{
+  begin_gelu (graph);
+  toy_onnx_node (graph, "Mul", "half, x", "h", NULL);
+  toy_onnx_node (graph, "Mul", "h, g", "y", NULL);
+}
+
+static void
+build_gelu_of_half_gate (ForgeGraph *graph)
+{
+  toy_input (graph, "x", 3, 7, 0, 0);
+  toy_scalar (graph, "one", 1);
+  toy_scalar (graph, "half", 0.5f);
+  toy_scalar (graph, "root", 0.70710678f);
+  toy_onnx_node (graph, "Mul", "root, x", "s", NULL);
+  toy_onnx_node (graph, "Erf", "s", "e", NULL);
+  toy_onnx_node (graph, "Add", "one, e", "g", NULL);
+  toy_onnx_node (graph, "Mul", "g, half", "p", NULL);
+  toy_onnx_node (graph, "Mul", "x, p", "y", NULL);
+}
+
+/* The gate of x on something else. */
+static void
+build_gelu_of_another (ForgeGraph *graph)
+{
+  begin_gelu (graph);
+  toy_onnx_node (graph, "Relu", "x", "z", NULL);
+  toy_onnx_node (graph, "Mul", "z, g", "p", NULL);
+  toy_onnx_node (graph, "Mul", "p, half", "y", NULL);
+}
+
+/* Its gate has a second reader. */
+static void
+build_gelu_shared (ForgeGraph *graph)
+{
+  build_gelu (graph);
+  toy_output (graph, "g");
+}
+
 /* Zeros at two sides around what a Conv with pads of its own reads, which
  * @before and @value may spoil. */
 static void
@@ -430,6 +513,20 @@ static const Row rows[] = {
       { { "Conv", 1 }, { "Add", 1 } }, 0 },
   { "matmul, add, div", "fold_affine", build_matmul_add,
       { { "Gemm", 1 }, { "Add", 0 }, { "Div", 0 } }, 1e-5 },
+  { "tokens, matmul, add", "fold_affine", build_tokens_matmul_add,
+      { { "MatMul", 1 }, { "Add", 0 } }, 1e-5 },
+  { "tokens, matmul, tokens", "fold_affine", build_tokens_matmul_add_tokens,
+      { { "MatMul", 1 }, { "Add", 1 } }, 0 },
+  { "gelu", "fuse_gelu", build_gelu,
+      { { "Gelu", 1 }, { "Mul", 0 }, { "Erf", 0 } }, 1e-6 },
+  { "gelu of half", "fuse_gelu", build_gelu_of_half,
+      { { "Gelu", 1 }, { "Mul", 0 }, { "Erf", 0 } }, 1e-6 },
+  { "gelu of half a gate", "fuse_gelu", build_gelu_of_half_gate,
+      { { "Gelu", 1 }, { "Mul", 0 }, { "Erf", 0 } }, 1e-6 },
+  { "gelu of another", "fuse_gelu", build_gelu_of_another,
+      { { "Gelu", 0 }, { "Mul", 2 } }, 0 },
+  { "gelu of shared", "fuse_gelu", build_gelu_shared,
+      { { "Gelu", 0 }, { "Mul", 2 } }, 0 },
   { "pad", "fuse_pad", build_pad, { { "Pad", 0 }, { "Conv", 1 } }, 0 },
   { "pad of valid", "fuse_pad", build_pad_of_valid, { { "Pad", 0 } }, 0 },
   { "pad of same", "fuse_pad", build_pad_of_same, { { "Pad", 1 } }, 0 },

@@ -15,6 +15,7 @@ gboolean forge_pass_fold_affine (ForgeGraph *, ForgePassSet, GError **);
 
 typedef struct {
   int64_t n_channels;
+  int axis;
   double *slope, *shift; /* [n_channels] */
 } Affine;
 
@@ -37,13 +38,21 @@ read_norm (const ForgeNode *node, Affine *affine)
   return TRUE;
 }
 
-/* TRUE when the constant broadcasts along axis 1 of @rank alone. */
+/* Axis of the outputs: a MatMul has them last. */
+static int
+channel_axis (const ForgeNode *layer, int rank)
+{
+  return forge_node_is (layer, "MatMul") ? rank - 1 : 1;
+}
+
+/* TRUE when the constant broadcasts along one axis of @rank alone. */
 static gboolean
-runs_along_channels (const ForgeShape *shape, int64_t n_channels, int rank)
+runs_along (
+    const ForgeShape *shape, int64_t n_channels, int channel_axis, int rank)
 {
   if (forge_shape_count (shape) == 1)
     return shape->rank <= rank;
-  int axis = shape->rank - (rank - 1);
+  int axis = shape->rank - (rank - channel_axis);
   return axis >= 0 && shape->rank <= rank && shape->dims[axis] == n_channels &&
          forge_shape_count (shape) == n_channels;
 }
@@ -69,7 +78,7 @@ read_arithmetic (const ForgeNode *node, const ForgeValue *x, Affine *affine)
   guint index = forge_node_in (node, 0) == x ? 1 : 0;
   const ForgeValue *c = forge_node_in (node, index);
   if ((index == 0 && !commutes) || !c->constant || c->dtype != FORGE_FLOAT32 ||
-      !runs_along_channels (&c->shape, affine->n_channels, x->shape.rank))
+      !runs_along (&c->shape, affine->n_channels, affine->axis, x->shape.rank))
     return FALSE;
   const float *data = c->constant->data;
   gboolean single = forge_shape_count (&c->shape) == 1;
@@ -121,7 +130,7 @@ can_fold (const ForgeNode *layer, const Affine *affine)
       w->shape.dims[outputs_are_rows (layer) ? 0 : 1] != affine->n_channels)
     return FALSE;
   if (forge_node_is (layer, "MatMul") &&
-      (rank != 2 || forge_node_in (layer, 0)->shape.rank != 2))
+      (rank != 2 || forge_node_in (layer, 0)->shape.rank < 2))
     return FALSE;
   if (changes_weights (affine) && (!w->constant || w->dtype != FORGE_FLOAT32))
     return FALSE;
@@ -180,7 +189,8 @@ fold (ForgeGraph *graph, const ForgeNode *node, ForgeNode *layer,
   forge_node_set_in (layer, 2, bias);
   if (forge_attrs_get (layer->attrs, "beta"))
     forge_attrs_set_float (layer->attrs, "beta", 1);
-  if (forge_node_is (layer, "MatMul")) {
+  if (forge_node_is (layer, "MatMul") &&
+      forge_node_in (layer, 0)->shape.rank == 2) {
     layer->op = forge_op_find ("Gemm", "");
     layer->opset = FORGE_PASS_OPSET;
   }
@@ -195,17 +205,18 @@ try_fold (ForgeGraph *graph, ForgeNode *node, gboolean *folded, GError **error)
   ForgeValue *x;
   ForgeNode *layer = layer_before (graph, node, &x);
   *folded = FALSE;
-  if (!layer || x->shape.rank < 2 || x->shape.dims[1] < 1)
+  int axis = layer ? channel_axis (layer, x->shape.rank) : 0;
+  if (!layer || x->shape.rank < 2 || x->shape.dims[axis] < 1)
     return TRUE;
-  int64_t n = x->shape.dims[1];
+  int64_t n = x->shape.dims[axis];
   g_autofree double *slope = g_new (double, n);
   g_autofree double *shift = g_new (double, n);
-  Affine affine = { n, slope, shift };
+  Affine affine = { n, axis, slope, shift };
   gboolean norm = forge_node_is (node, "BatchNormalization");
-  *folded =
-      node->activation.kind == -1 &&
-      (norm ? read_norm (node, &affine) : read_arithmetic (node, x, &affine)) &&
-      can_fold (layer, &affine);
+  *folded = node->activation.kind == -1 &&
+            (norm ? axis == 1 && read_norm (node, &affine)
+                  : read_arithmetic (node, x, &affine)) &&
+            can_fold (layer, &affine);
   return !*folded || fold (graph, node, layer, &affine, error);
 }
 

@@ -28,6 +28,10 @@ apply (const ForgeUnary op, vf x, vf alpha, vf beta)
   }
   case FORGE_UNARY_TANH:
     return vf_tanh (x);
+  case FORGE_UNARY_GELU:
+    return vf_gelu (x);
+  case FORGE_UNARY_GELU_TANH:
+    return vf_gelu_tanh (x);
   case FORGE_UNARY_EXP:
     break;
   }
@@ -64,6 +68,8 @@ FORGE_VARIANT (unary_f32) (ForgeUnary op, size_t n, const float *x, float alpha,
     CASE (FORGE_UNARY_HARD_SWISH)
     CASE (FORGE_UNARY_TANH)
     CASE (FORGE_UNARY_EXP)
+    CASE (FORGE_UNARY_GELU)
+    CASE (FORGE_UNARY_GELU_TANH)
   }
 #undef CASE
 }
