@@ -61,11 +61,12 @@ typedef void (*forge_dwslide_f32_fn) (size_t n_groups, size_t n_channels,
     const uint32_t *pixels, float *out, ptrdiff_t out_stride_elems, float min,
     float max);
 
-/* Winograd's F(2x2, 3x3) and F(4x4, 3x3): a tile of `side` by `side` outputs,
- * 2 or 4, of a 3x3 convolution at stride 1 from as many inputs and two more
- * each way, s = side + 2: 16 products a channel instead of 36, 36 instead of
- * 144. Input: out[i * out_stride + c] = (B^T d B)[i / s][i % s],
- * d[y][x] = rows[s * y + x][c]; rows and zero as in igemm_f32. */
+/* Winograd's F(2x2, 3x3), F(4x4, 3x3) and F(6x6, 3x3), see winograd.h: a tile
+ * of `side` by `side` outputs, 2, 4 or 6, of a 3x3 convolution at stride 1 from
+ * as many inputs and two more each way, s = side + 2: 16 products a channel
+ * instead of 36, 36 instead of 144, 64 instead of 324. Input: out[i *
+ * out_stride + c] = (B^T d B)[i / s][i % s], d[y][x] = rows[s * y + x][c]; rows
+ * and zero as in igemm_f32. */
 typedef void (*forge_winograd_in_f32_fn) (size_t side, size_t n_channels,
     const float *const *rows, ptrdiff_t offset_elems, const float *zero,
     float *out, ptrdiff_t out_stride_elems);

@@ -203,7 +203,7 @@ static void
 turn_outputs (void *data, size_t begin, size_t end)
 {
   const Job *job = data;
-  double g[6][3];
+  double g[FORGE_WINOGRAD_MAX_N][3];
   forge_winograd_g (SIDE, g);
   for (size_t o = begin; o < end; o++)
     for (int64_t c = 0; c < job->gradient->conv->c; c += BLOCK_CHANNELS)

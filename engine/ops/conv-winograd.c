@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Winograd's F(4x4, 3x3) and F(2x2, 3x3), whichever costs less: the larger
- * tile has fewer products, the smaller fewer weights to fetch and less waste
- * at the edge of small maps. Each task transforms a chunk of tiles, of one
- * image or of several, into 36 (16) matrices [tiles, C], multiplies them with
- * the matrices [C, O] that the weights became, and transforms back, all within
- * a scratch that is meant to stay in L2. A lane is one thread's scratch; lanes
- * take tasks from a counter, and what a task computes does not depend on its
- * lane. fp32 stays within 1e-4 of the direct sum (about 1e-6 in practice).
- * Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks"
- * (2015). */
+ * Winograd's F(6x6, 3x3), F(4x4, 3x3) and F(2x2, 3x3), whichever costs least:
+ * a larger tile has fewer products, a smaller one fewer weights to fetch and
+ * less waste at the edge of small maps. Each task transforms a chunk of tiles,
+ * of one image or of several, into 64, 36 or 16 matrices [tiles, C],
+ * multiplies them with the matrices [C, O] that the weights became, and
+ * transforms back, all within a scratch that is meant to stay in L2. A lane is
+ * one thread's scratch; lanes take tasks from a counter, and what a task
+ * computes does not depend on its lane. fp32 stays within 1e-4 of the direct
+ * sum (about 1e-6 in practice, 1e-5 with 6x6).
+ * Source: kernels/winograd.h. */
 #include "ops/conv-winograd.h"
 
 #include <math.h>
@@ -38,8 +38,9 @@
 #define MIN_TASKS 2
 
 /* What a transform of one channel of a tile costs, in products. */
-#define TRANSFORM_4_PRODUCTS 1000
 #define TRANSFORM_2_PRODUCTS 300
+#define TRANSFORM_4_PRODUCTS 1000
+#define TRANSFORM_6_PRODUCTS 2200
 /* What a float of packed weights costs that does not stay in L2, in products,
  * where a vector has eight: the wider, the more are lost while it comes. */
 #define WEIGHT_PRODUCTS 12
@@ -75,8 +76,9 @@ weight_cost (int64_t n_floats)
 static int64_t
 cost (const ForgeConv *conv, const ForgeWinograd *w)
 {
-  int64_t transform =
-      w->side == 2 ? TRANSFORM_2_PRODUCTS : TRANSFORM_4_PRODUCTS;
+  int64_t transform = w->side == 2   ? TRANSFORM_2_PRODUCTS
+                      : w->side == 4 ? TRANSFORM_4_PRODUCTS
+                                     : TRANSFORM_6_PRODUCTS;
   int64_t n_floats = w->points * conv->c * conv->o;
   return w->tiles * n_floats + weight_cost (n_floats) +
          w->tiles * transform * (conv->c + conv->o);
@@ -93,12 +95,17 @@ direct_cost (const ForgeConv *conv)
 static gboolean
 choose_side (const ForgeConv *conv, ForgeWinograd *w)
 {
-  ForgeWinograd two = *w;
-  set_side (conv, 2, &two);
-  set_side (conv, 4, w);
-  if (w->tiles < MIN_TILES || cost (conv, &two) < cost (conv, w))
-    *w = two;
-  return w->tiles >= MIN_TILES && cost (conv, w) < direct_cost (conv);
+  int64_t least = direct_cost (conv), chosen = 0;
+  for (int64_t side = 2; side <= FORGE_WINOGRAD_MAX_SIDE; side += 2) {
+    set_side (conv, side, w);
+    if (w->tiles < MIN_TILES || cost (conv, w) >= least)
+      continue;
+    least = cost (conv, w);
+    chosen = side;
+  }
+  if (chosen)
+    set_side (conv, chosen, w);
+  return chosen != 0;
 }
 
 /* The weights are transformed anew at each step, and shared by all images. */
@@ -158,36 +165,23 @@ forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
 const char *
 forge_winograd_name (const ForgeWinograd *winograd)
 {
-  return winograd->side == 2 ? "winograd2x2" : "winograd4x4";
+  return winograd->side == 2   ? "winograd2x2"
+         : winograd->side == 4 ? "winograd4x4"
+                               : "winograd6x6";
 }
 
-/* The points 0, 1, -1 and infinity. */
-static const double g_of_2[4][3] = {
-  { 1, 0, 0 },
-  { 0.5, 0.5, 0.5 },
-  { 0.5, -0.5, 0.5 },
-  { 0, 0, 1 },
-};
-
 void
-forge_winograd_g (int64_t side, double g[6][3])
+forge_winograd_g (int64_t side, double g[FORGE_WINOGRAD_MAX_N][3])
 {
-  if (side == 2) {
-    memcpy (g, g_of_2, sizeof g_of_2);
-    return;
+  const double *points = forge_winograd_points ((size_t) side);
+  for (int64_t i = 0; i <= side; i++) {
+    double slope = 1;
+    for (int64_t j = 0; j <= side; j++)
+      slope *= j == i ? 1 : points[i] - points[j];
+    for (int k = 0; k < 3; k++)
+      g[i][k] = pow (points[i], k) / slope;
   }
-  /* the points of winograd_in_f32: 0, p, -p, q, -q and infinity */
-  const double p = 0.625, q = 1.5, p2 = p * p, q2 = q * q;
-  const double at_p = 1 / (2 * p2 * (p2 - q2)), at_q = 1 / (2 * q2 * (q2 - p2));
-  const double rows[6][3] = {
-    { 1 / (p2 * q2), 0, 0 },
-    { at_p, at_p * p, at_p * p2 },
-    { at_p, at_p * -p, at_p * p2 },
-    { at_q, at_q * q, at_q * q2 },
-    { at_q, at_q * -q, at_q * q2 },
-    { 0, 0, 1 },
-  };
-  memcpy (g, rows, sizeof rows);
+  memcpy (g[side + 1], (double[]) { 0, 0, 1 }, sizeof g[0]);
 }
 
 typedef struct {
@@ -195,7 +189,7 @@ typedef struct {
   const ForgeWinograd *w;
   const ForgeWinogradWeights *weights;
   float *packed;
-  float g[6][3];
+  float g[FORGE_WINOGRAD_MAX_N][3];
 } Packing;
 
 /* The nine taps of @n outputs from o, of one input channel. */
@@ -226,7 +220,7 @@ static void
 transform_taps (
     const Packing *packing, float taps[9][MAX_NR], int64_t nr, float *out)
 {
-  float half[6][3][MAX_NR];
+  float half[FORGE_WINOGRAD_MAX_N][3][MAX_NR];
   int n = (int) packing->w->side + 2;
   for (int i = 0; i < n; i++)
     for (int k = 0; k < 3; k++)
@@ -265,9 +259,9 @@ forge_winograd_pack (int threads, const ForgeConv *conv, const ForgeWinograd *w,
     const ForgeWinogradWeights *weights, const float *bias, float *packed)
 {
   Packing packing = { conv, w, weights, packed, { { 0 } } };
-  double g[6][3] = { { 0 } };
+  double g[FORGE_WINOGRAD_MAX_N][3];
   forge_winograd_g (w->side, g);
-  for (int i = 0; i < 6 * 3; i++)
+  for (int64_t i = 0; i < (w->side + 2) * 3; i++)
     packing.g[i / 3][i % 3] = (float) g[i / 3][i % 3];
   forge_op_ranges (
       threads, (size_t) conv->c, PACK_CHANNELS, pack_channels, &packing);

@@ -4,9 +4,10 @@
  * ops/conv*.c. */
 #pragma once
 
+#include "kernels/winograd.h"
 #include "ops/conv.h"
 
-/* Of the larger tile, F(4x4, 3x3): the one of training. */
+/* Of the tile of training, F(4x4, 3x3). */
 enum { FORGE_WINOGRAD_SIDE = 4, FORGE_WINOGRAD_POINTS = 36 };
 
 /* How one convolution is cut up; from its sizes alone. */
@@ -46,10 +47,10 @@ typedef struct {
  * among others. In training small images share the weights. */
 gboolean forge_winograd_plan (
     const ForgeConv *conv, gboolean training, ForgeWinograd *winograd);
-/* "winograd4x4" or "winograd2x2". */
+/* "winograd2x2", "winograd4x4" or "winograd6x6". */
 const char *forge_winograd_name (const ForgeWinograd *winograd);
 /* The matrix G of the weights' transform G g G^T: side + 2 rows. */
-void forge_winograd_g (int64_t side, double g[6][3]);
+void forge_winograd_g (int64_t side, double g[FORGE_WINOGRAD_MAX_N][3]);
 /* @bias may be NULL; @packed: packed_count floats. */
 void forge_winograd_pack (int threads, const ForgeConv *conv,
     const ForgeWinograd *winograd, const ForgeWinogradWeights *weights,

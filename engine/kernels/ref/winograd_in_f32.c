@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Winograd's input transform, see kernels.h: B^T d B with the matrices written
- * out. */
-#include <string.h>
-
+ * Winograd's input transform, see kernels.h and winograd.h: B^T d B. */
 #include "kernels/ref/ref.h"
 
-/* B^T at [i][x], zeros behind its side. */
+#include "kernels/winograd.h"
+
+enum { N = FORGE_WINOGRAD_MAX_N };
+
+/* x^0, x^1 ... of the product of (x - point) but for one. */
 static void
-write_b (size_t side, float b[6][6])
+write_row (const double *points, size_t n_points, size_t without, float row[N])
 {
-  /* the points 0, p, -p, q, -q and infinity; 0, 1, -1 and infinity */
-  const float p = 0.625f, q = 1.5f, p2 = p * p, q2 = q * q;
-  const float four[6][6] = {
-    { p2 * q2, 0, -p2 - q2, 0, 1, 0 },
-    { 0, -p * q2, -q2, p, 1, 0 },
-    { 0, p * q2, -q2, -p, 1, 0 },
-    { 0, -q * p2, -p2, q, 1, 0 },
-    { 0, q * p2, -p2, -q, 1, 0 },
-    { 0, p2 * q2, 0, -p2 - q2, 0, 1 },
-  };
-  const float two[6][6] = {
-    { 1, 0, -1, 0 },
-    { 0, 1, 1, 0 },
-    { 0, -1, 1, 0 },
-    { 0, -1, 0, 1 },
-  };
-  memcpy (b, side == 2 ? two : four, sizeof two);
+  double c[N + 1] = { 1 };
+  size_t degree = 0;
+  for (size_t j = 0; j < n_points; j++) {
+    if (j == without)
+      continue;
+    degree++;
+    for (size_t q = degree; q > 0; q--)
+      c[q] = c[q - 1] - points[j] * c[q];
+    c[0] *= -points[j];
+  }
+  for (size_t q = 0; q < N; q++)
+    row[q] = q <= degree ? (float) c[q] : 0;
 }
 
 void
@@ -35,10 +31,11 @@ forge_winograd_in_f32_ref (size_t side, size_t n_channels,
     float *out, ptrdiff_t out_stride_elems)
 {
   const size_t n = side + 2;
-  float b[6][6];
-  write_b (side, b);
+  float b[N][N];
+  for (size_t i = 0; i < n; i++)
+    write_row (forge_winograd_points (side), n - 1, i, b[i]);
   for (size_t c = 0; c < n_channels; c++) {
-    float half[6][6] = { { 0 } };
+    float half[N][N] = { { 0 } };
     for (size_t i = 0; i < n * n; i++)
       for (size_t y = 0; y < n; y++)
         half[y][i % n] += b[y][i / n] * row_at (rows[i], zero, offset_elems)[c];

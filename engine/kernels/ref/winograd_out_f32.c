@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Winograd's output transform, see kernels.h: A^T m A with the matrices
- * written out. */
-#include <string.h>
-
+ * Winograd's output transform, see kernels.h and winograd.h: A^T m A. */
 #include "kernels/ref/ref.h"
 
-/* A^T at [y][i], zeros behind its side. */
+#include "kernels/winograd.h"
+
+enum { N = FORGE_WINOGRAD_MAX_N, SIDE = FORGE_WINOGRAD_MAX_SIDE };
+
 static void
-write_a (size_t side, float a[4][6])
+write_a (size_t side, float a[SIDE][N])
 {
-  const float p = 0.625f, q = 1.5f; /* as winograd_in_f32 */
-  const float four[4][6] = {
-    { 1, 1, 1, 1, 1, 0 },
-    { 0, p, -p, q, -q, 0 },
-    { 0, p * p, p * p, q * q, q * q, 0 },
-    { 0, p * p * p, -p * p * p, q * q * q, -q * q * q, 1 },
-  };
-  const float two[4][6] = { { 1, 1, 1, 0 }, { 0, 1, -1, 1 } };
-  memcpy (a, side == 2 ? two : four, sizeof two);
+  const double *points = forge_winograd_points (side);
+  for (size_t i = 0; i <= side; i++) {
+    double power = 1;
+    for (size_t k = 0; k < side; k++, power *= points[i])
+      a[k][i] = (float) power;
+  }
+  for (size_t k = 0; k < side; k++)
+    a[k][side + 1] = k + 1 == side ? 1 : 0;
 }
 
 void
@@ -28,10 +27,10 @@ forge_winograd_out_f32_ref (size_t side, size_t n_channels, const float *in,
     ptrdiff_t out_stride_elems, const float *residual, float min, float max)
 {
   const size_t n = side + 2;
-  float a[4][6];
+  float a[SIDE][N];
   write_a (side, a);
   for (size_t c = 0; c < n_channels; c++) {
-    float half[4][6] = { { 0 } };
+    float half[SIDE][N] = { { 0 } };
     for (size_t i = 0; i < n * n; i++)
       for (size_t y = 0; y < side; y++)
         half[y][i % n] +=
