@@ -31,6 +31,20 @@ forge_cpu_name (ForgeCpuFlags flag)
   return "unknown";
 }
 
+char *
+forge_cpu_model_name (void)
+{
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents ("/proc/cpuinfo", &text, NULL, NULL))
+    return g_strdup ("unknown");
+  const char *at = strstr (text, "model name");
+  at = at ? strchr (at, ':') : NULL;
+  if (!at)
+    return g_strdup ("unknown");
+  at++;
+  return g_strstrip (g_strndup (at, strcspn (at, "\n")));
+}
+
 ForgeCpuFlags
 forge_cpu_detect (void)
 {

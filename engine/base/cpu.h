@@ -31,5 +31,8 @@ typedef enum {
 ForgeCpuFlags forge_cpu_flags (void);
 /* Without the mask: what the hardware has. */
 ForgeCpuFlags forge_cpu_detect (void);
+/* What the operating system calls the CPU, "unknown" where it does not say.
+ * (transfer full) */
+char *forge_cpu_model_name (void);
 /* "avx512" for FORGE_CPU_AVX512 and so on. */
 const char *forge_cpu_name (ForgeCpuFlags flag);

@@ -165,6 +165,8 @@ size_t forge_session_get_packed_bytes (const ForgeSession *session);
  * @name: of the node
  * @type: its operator
  * @algorithm: how it computes
+ * @tuned_shape: (nullable): what forge_tune() knows it by, where it could be
+ *   computed in more than one way; valid as long as the session
  * @n_runs: since the session was made
  * @total_ns: time in all of them; 0 unless params asked for the profile
  * @n_flops: of one run
@@ -176,7 +178,7 @@ size_t forge_session_get_packed_bytes (const ForgeSession *session);
  * Since: 0.1
  */
 typedef struct {
-  const char *name, *type, *algorithm;
+  const char *name, *type, *algorithm, *tuned_shape;
   uint64_t n_runs;
   uint64_t total_ns;
   int64_t n_flops;

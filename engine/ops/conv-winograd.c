@@ -20,6 +20,7 @@
 #include "kernels/kernels.h"
 #include "ops/ahead.h"
 #include "ops/op-util.h"
+#include "ops/tuning.h"
 
 /* Points lie a line apart from a power of two, or they meet in one set. */
 #define PAD 16
@@ -43,7 +44,7 @@
 #define TRANSFORM_6_PRODUCTS 2200
 /* What a float of packed weights costs that does not stay in L2, in products,
  * where a vector has eight: the wider, the more are lost while it comes. */
-#define WEIGHT_PRODUCTS 12
+#define WEIGHT_PRODUCTS 26
 #define WEIGHT_NR 16
 #define FAR_WEIGHT_BYTES (256 * 1024)
 
@@ -91,10 +92,44 @@ direct_cost (const ForgeConv *conv)
   return conv->out_pixels * n_floats + weight_cost (n_floats);
 }
 
+char *
+forge_winograd_shape (const ForgeConv *conv)
+{
+  const ForgeWindow *window = &conv->window;
+  return g_strdup_printf ("c%" G_GINT64_FORMAT " %" G_GINT64_FORMAT
+                          "x%" G_GINT64_FORMAT " o%" G_GINT64_FORMAT
+                          " %" G_GINT64_FORMAT "x%" G_GINT64_FORMAT
+                          " pad %" G_GINT64_FORMAT ",%" G_GINT64_FORMAT,
+      conv->c, window->ih, window->iw, conv->o, window->oh, window->ow,
+      window->pad_top, window->pad_left);
+}
+
+/* The side of a tile that has been measured to be the fastest, 0 for the
+ * direct way, -1 where nothing is known. */
+static int64_t
+tuned_side (const ForgeConv *conv)
+{
+  g_autofree char *shape = forge_winograd_shape (conv);
+  const char *algorithm = forge_tuning_find (shape);
+  if (!algorithm || !*algorithm)
+    return -1;
+  return g_str_has_prefix (algorithm, "winograd")
+             ? algorithm[strlen ("winograd")] - '0'
+             : 0;
+}
+
 /* FALSE where the direct way is faster. */
 static gboolean
 choose_side (const ForgeConv *conv, ForgeWinograd *w)
 {
+  int64_t tuned = tuned_side (conv);
+  if (tuned > 0) {
+    set_side (conv, tuned, w);
+    if (w->tiles >= MIN_TILES)
+      return TRUE;
+  }
+  if (tuned == 0)
+    return FALSE;
   int64_t least = direct_cost (conv), chosen = 0;
   for (int64_t side = 2; side <= FORGE_WINOGRAD_MAX_SIDE; side += 2) {
     set_side (conv, side, w);
@@ -139,14 +174,20 @@ cut (const ForgeConv *conv, int64_t chunk_bytes, ForgeWinograd *w)
 }
 
 gboolean
-forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
+forge_winograd_has_choice (const ForgeConv *conv)
 {
   const ForgeWindow *window = &conv->window;
-  if (window->kh != 3 || window->kw != 3 || window->sh != 1 ||
-      window->sw != 1 || window->dh != 1 || window->dw != 1 ||
-      window->pad_top < 0 || window->pad_left < 0 || conv->n < 1 ||
-      conv->groups != 1 || conv->c < MIN_CHANNELS || conv->o < MIN_CHANNELS ||
-      forge_kernels ()->igemm_mr > MAX_MR)
+  return window->kh == 3 && window->kw == 3 && window->sh == 1 &&
+         window->sw == 1 && window->dh == 1 && window->dw == 1 &&
+         window->pad_top >= 0 && window->pad_left >= 0 && conv->n >= 1 &&
+         conv->groups == 1 && conv->c >= MIN_CHANNELS &&
+         conv->o >= MIN_CHANNELS && forge_kernels ()->igemm_mr <= MAX_MR;
+}
+
+gboolean
+forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
+{
+  if (!forge_winograd_has_choice (conv))
     return FALSE;
   if (!(training ? trains_faster (conv, w) : choose_side (conv, w)))
     return FALSE;

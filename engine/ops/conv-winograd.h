@@ -42,6 +42,10 @@ typedef struct {
   float *lanes;                      /* n_lanes of lane_count */
 } ForgeWinogradJob;
 
+/* TRUE where forge_tuning_find() may say how, by what forge_winograd_shape()
+ * (transfer full) makes of it. */
+gboolean forge_winograd_has_choice (const ForgeConv *conv);
+char *forge_winograd_shape (const ForgeConv *conv);
 /* FALSE when the direct way is faster or the only one. In inference the
  * answer does not look at the batch: an image has the same bits alone and
  * among others. In training small images share the weights. */

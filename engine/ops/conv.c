@@ -35,6 +35,7 @@
 /* Immutable: packed weights, shared by sessions. */
 typedef struct {
   ForgeConv conv;
+  char *shape;                      /* where there is a choice */
   float *packed;                    /* NULL when the weights are not constant */
   size_t packed_count, group_count; /* floats: all, of one group */
   gboolean by_winograd;             /* in inference */
@@ -102,6 +103,7 @@ static void
 prepared_free (gpointer data)
 {
   Prepared *prepared = data;
+  g_free (prepared->shape);
   forge_aligned_free (prepared->packed);
   g_free (prepared);
 }
@@ -206,6 +208,8 @@ prepare (const ForgeNode *node, ForgePrepared *prepared, GError **error)
                                     : p->group_count * (size_t) conv->groups;
   gboolean constant = w->constant && (!b || b->constant);
   p->by_winograd = constant && forge_winograd_plan (conv, FALSE, &p->winograd);
+  if (constant && forge_winograd_has_choice (conv))
+    prepared->tuned_shape = p->shape = forge_winograd_shape (conv);
   p->trained_by_winograd = forge_winograd_plan (conv, TRUE, &p->trained);
   if (conv->depthwise)
     forge_depthwise_plan (conv, &p->depthwise);

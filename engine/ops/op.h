@@ -64,6 +64,8 @@ typedef struct {
   size_t backward_workspace_bytes;
   size_t packed_bytes;   /* for reports */
   const char *algorithm; /* "igemm", "dwconv", ... for --profile */
+  /* What ops/tuning.h knows it by, where there is a choice; data owns it. */
+  const char *tuned_shape;
 } ForgePrepared;
 
 /* What bind leaves behind: per session. */

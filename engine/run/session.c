@@ -204,6 +204,7 @@ forge_session_get_profile (const ForgeSession *session, gsize *n_nodes)
     rows[n].algorithm = op->is_view                 ? "view"
                         : step->prepared->algorithm ? step->prepared->algorithm
                                                     : "";
+    rows[n].tuned_shape = op->is_view ? NULL : step->prepared->tuned_shape;
     rows[n].n_flops = op->flops ? op->flops (step->node) : 0;
     rows[n].bytes_moved = op->is_view ? 0 : count_bytes (step);
     if (session->timings) {

@@ -166,3 +166,28 @@ bench_report_profile (
   }
   json_builder_end_array (builder);
 }
+
+void
+bench_report_tuning (JsonBuilder *builder, FILE *out, GPtrArray *layers)
+{
+  g_autofree char *file = forge_tune_file ();
+  fprintf (out, "tuned for this machine, kept in %s\n", file);
+  fprintf (out, "%10s %-12s %10s %-12s %s\n", "us/run", "was", "us/run", "is",
+      "convolution");
+  json_builder_set_member_name (builder, "tuning");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < layers->len; i++) {
+    const ForgeTunedLayer *layer = layers->pdata[i];
+    fprintf (out, "%10.2f %-12s %10.2f %-12s %s\n", layer->chosen_us,
+        layer->chosen, layer->fastest_us, layer->fastest, layer->shape);
+    json_builder_begin_object (builder);
+    output_add_string (builder, "shape", layer->shape);
+    output_add_string (builder, "was", layer->chosen);
+    output_add_double (builder, "was_us", layer->chosen_us);
+    output_add_string (builder, "is", layer->fastest);
+    output_add_double (builder, "is_us", layer->fastest_us);
+    json_builder_end_object (builder);
+  }
+  json_builder_end_array (builder);
+  fprintf (out, "\n");
+}

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "forge/session.h"
+#include "forge/tune.h"
 #include "output.h"
 
 typedef struct {
@@ -25,6 +26,8 @@ void bench_report_setting (
 /* @load and what the session knows about it; memory, and of the process. */
 void bench_report_costs (JsonBuilder *builder, FILE *out, const BenchLoad *load,
     const ForgeSession *session);
+/* One row a shape, of ForgeTunedLayer. */
+void bench_report_tuning (JsonBuilder *builder, FILE *out, GPtrArray *layers);
 /* One row a node, of a session that ran with its profile on. */
 void bench_report_profile (
     JsonBuilder *builder, FILE *out, const ForgeSession *session, int threads);

@@ -12,14 +12,15 @@
 #include "command.h"
 #include "forge/cpu.h"
 #include "forge/stats.h"
+#include "forge/tune.h"
 
 #define WARM_UP_NS 200000000u /* caches, page faults, clock frequency */
 #define MAX_RUNS 10000000
 
 typedef struct {
   int threads, batch, iterations;
-  double seconds;
-  gboolean profile;
+  double seconds, tune_seconds;
+  gboolean profile, tune;
   char *json;
 } BenchOptions;
 
@@ -133,10 +134,30 @@ profile (JsonBuilder *builder, FILE *out, ForgeModel *model,
   return TRUE;
 }
 
+/* What was found goes into the user's cache, and into all that follows. */
+static gboolean
+tune (JsonBuilder *builder, FILE *out, const char *path,
+    const BenchOptions *options, GError **error)
+{
+  g_autoptr (ForgeModel) model = forge_model_load (path, error);
+  if (!model)
+    return FALSE;
+  g_autoptr (GPtrArray) layers = forge_tune (
+      model, options->threads, options->batch, options->tune_seconds, error);
+  if (layers)
+    bench_report_tuning (builder, out, layers);
+  return layers != NULL;
+}
+
 static int
 bench_model (const char *path, const BenchOptions *options)
 {
   g_autoptr (GError) error = NULL;
+  FILE *out = output_text_stream (options->json);
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  json_builder_begin_object (builder);
+  if (options->tune && !tune (builder, out, path, options, &error))
+    return command_error ("%s", error->message);
   uint64_t start_ns = now_ns ();
   g_autoptr (ForgeModel) model = command_load_model (path);
   if (!model)
@@ -148,11 +169,8 @@ bench_model (const char *path, const BenchOptions *options)
   BenchLoad load;
   load.first_run_ms = (double) time_one_run (session) / 1e6;
   load.first_result_ms = (double) (now_ns () - start_ns) / 1e6;
-  FILE *out = output_text_stream (options->json);
   g_autoptr (GArray) times_ms = measure (session, options);
   BenchFigures figures = summarise (times_ms, options->batch);
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  json_builder_begin_object (builder);
   output_add_model (builder, model);
   bench_report_figures (builder, out, &figures);
   bench_report_setting (builder, out, options->threads, options->batch);
@@ -166,7 +184,7 @@ bench_model (const char *path, const BenchOptions *options)
 int
 cmd_bench (int argc, char **argv)
 {
-  BenchOptions options = { .batch = 1, .seconds = 1 };
+  BenchOptions options = { .batch = 1, .seconds = 1, .tune_seconds = 15 };
   g_autofree char *json = NULL;
   g_auto (GStrv) rest = NULL;
   const GOptionEntry entries[] = {
@@ -182,6 +200,12 @@ cmd_bench (int argc, char **argv)
         "time every node too: algorithm, GFLOP/s, percent of the FMA peak, "
         "bytes",
         NULL },
+    { "tune", 0, 0, G_OPTION_ARG_NONE, &options.tune,
+        "first measure how each convolution is computed fastest, and keep it "
+        "in the user's cache for every session on this machine",
+        NULL },
+    { "tune-seconds", 0, 0, G_OPTION_ARG_DOUBLE, &options.tune_seconds,
+        "time to spend on that (15)", "S" },
     { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
         "write a JSON document too; - is standard output", "FILE" },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
@@ -203,6 +227,7 @@ cmd_bench (int argc, char **argv)
     { "--batch", options.batch, 1, COMMAND_MAX_BATCH },
     { "--iterations", options.iterations, 0, MAX_RUNS },
     { "--seconds", options.seconds, 0, 3600 },
+    { "--tune-seconds", options.tune_seconds, 0, 3600 },
   };
   status = command_check_ranges ("bench", ranges, G_N_ELEMENTS (ranges));
   if (status >= 0)

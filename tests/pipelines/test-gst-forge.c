@@ -75,6 +75,7 @@ wrong_usage_exits_with_2 (void)
     { "bench colours.onnx --batch 0", "--batch" },
     { "bench colours.onnx --seconds nan", "--seconds" },
     { "bench colours.onnx --iterations -5", "--iterations" },
+    { "bench colours.onnx --tune --tune-seconds -1", "--tune-seconds" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
     g_auto (CommandResult) result = command_run ("%s", rows[i].line);
@@ -409,6 +410,28 @@ bench_reports_quantiles_in_order (void)
   g_assert_nonnull (strstr (result.err, "median_ms"));
 }
 
+static void
+bench_tunes_into_the_file (void)
+{
+  g_autofree char *path = g_strdup (g_getenv ("FORGE_TUNING"));
+  g_autofree char *folder = g_dir_make_tmp ("forge-tune-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename (folder, "tuning.json", NULL);
+  g_setenv ("FORGE_TUNING", file, TRUE);
+  g_auto (CommandResult) result = command_run (
+      "bench colours.onnx -t 1 -n 1 --tune --tune-seconds 0 --json -");
+  g_setenv ("FORGE_TUNING", path ? path : "off", TRUE);
+  command_assert_status (&result, 0);
+  g_assert_nonnull (strstr (result.err, "tuned for this machine"));
+  g_assert_nonnull (strstr (result.err, file));
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  static const char *const names[] = { "tuning", "median_ms" };
+  command_assert_members (
+      command_json_root (parser), names, G_N_ELEMENTS (names));
+  g_assert_true (g_file_test (file, G_FILE_TEST_EXISTS));
+  g_unlink (file);
+  g_rmdir (folder);
+}
+
 /* Each node has its figures, and those that follow from others do. */
 static void
 bench_profile_has_every_node_with_peak_and_bytes (void)
@@ -496,6 +519,7 @@ main (int argc, char **argv)
   ADD (run_takes_and_gives_onnx_tensors);
   ADD (run_refuses_arrays_that_do_not_fit);
   ADD (bench_reports_quantiles_in_order);
+  ADD (bench_tunes_into_the_file);
   ADD (bench_profile_has_every_node_with_peak_and_bytes);
   ADD (bench_tells_load_time_and_memory_apart);
   int status = g_test_run ();

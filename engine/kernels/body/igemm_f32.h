@@ -27,14 +27,11 @@ typedef struct {
 enum { PREFETCH_ELEMS = 12 * IGEMM_NR, MAX_PANELS = 4 };
 enum { LINE_ELEMS = 16 };
 
-/* The lines of one step of a panel. */
-static ALWAYS_INLINE void
-fetch (const float *at, const int locality)
-{
-#pragma GCC unroll 2
-  for (size_t i = 0; i < IGEMM_NR; i += LINE_ELEMS)
-    __builtin_prefetch (at + i, 0, locality);
-}
+/* The lines of one step of a panel, into L1 or L2: the compiler wants to see
+ * a constant. */
+#define FETCH(at, locality)                         \
+  for (size_t i = 0; i < IGEMM_NR; i += LINE_ELEMS) \
+  __builtin_prefetch ((const float *) (at) + i, 0, locality)
 
 static ALWAYS_INLINE void
 accumulate (const Job *job, const size_t mr, const size_t nv,
@@ -52,8 +49,8 @@ accumulate (const Job *job, const size_t mr, const size_t nv,
 #pragma GCC unroll 2
       for (size_t v = 0; v < nv; v++)
         w[v] = vf_pin (vf_load (weights + v * VF_WIDTH));
-      fetch (weights + PREFETCH_ELEMS, 3);
-      fetch ((const float *) ahead, 2);
+      FETCH (weights + PREFETCH_ELEMS, 3);
+      FETCH (ahead, 2);
       ahead += job->ahead.step_bytes;
 #pragma GCC unroll 16
       for (size_t m = 0; m < mr; m++) {
