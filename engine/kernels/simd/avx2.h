@@ -197,13 +197,16 @@ vf_from_u8 (const uint8_t *p)
   return _mm256_cvtepi32_ps (_mm256_cvtepu8_epi32 (bytes));
 }
 
-/* 16 lanes of int16, and the int32 sums of products of two such. */
-#define VS_WIDTH 16
+/* 32 bytes, and int32 sums of products of two such with weights: each lane of
+ * 128 bits holds its bytes in order, four to a vector. */
+#define VS_WIDTH 32
 
 typedef __m256i vs;
 
+typedef vs vs_pair; /* of weights */
+
 typedef struct {
-  __m256i lo, hi;
+  __m256i a, b, c, d; /* quarters */
 } vsum;
 
 static inline vs
@@ -213,36 +216,63 @@ vs_zero (void)
 }
 
 static inline vs
-vs_from_u8 (const uint8_t *p)
+vs_load (const uint8_t *p)
 {
-  return _mm256_cvtepu8_epi16 (_mm_loadu_si128 ((const __m128i *) p));
+  return _mm256_loadu_si256 ((const __m256i *) p);
+}
+
+/* Two weights, for vsum_madd2. */
+static inline vs_pair
+vs_weights (int16_t wa, int16_t wb)
+{
+  return _mm256_set1_epi32 (
+      (int32_t) ((uint32_t) (uint16_t) wa | (uint32_t) (uint16_t) wb << 16));
 }
 
 static inline vsum
 vsum_splat (int32_t x)
 {
-  return (vsum) { _mm256_set1_epi32 (x), _mm256_set1_epi32 (x) };
+  const __m256i all = _mm256_set1_epi32 (x);
+  return (vsum) { all, all, all, all };
 }
 
-/* sum + a * wa + b * wb. */
-static inline vsum
-vsum_madd2 (vsum sum, vs a, int16_t wa, vs b, int16_t wb)
+static inline __m256i
+vsum_madd (__m256i sum, __m256i words, vs_pair weights)
 {
-  const __m256i w = _mm256_set1_epi32 (
-      (int32_t) ((uint32_t) (uint16_t) wa | (uint32_t) (uint16_t) wb << 16));
-  const __m256i lo = _mm256_madd_epi16 (_mm256_unpacklo_epi16 (a, b), w);
-  const __m256i hi = _mm256_madd_epi16 (_mm256_unpackhi_epi16 (a, b), w);
-  return (
-      vsum) { _mm256_add_epi32 (sum.lo, lo), _mm256_add_epi32 (sum.hi, hi) };
+  return _mm256_add_epi32 (sum, _mm256_madd_epi16 (words, weights));
+}
+
+/* sum + a * wa + b * wb. Bytes are interleaved first and widened after that:
+ * half the shuffles of widening each by itself. */
+static inline vsum
+vsum_madd2 (vsum sum, vs a, vs b, vs_pair weights)
+{
+  const __m256i zero = _mm256_setzero_si256 ();
+  const __m256i lo = _mm256_unpacklo_epi8 (a, b);
+  const __m256i hi = _mm256_unpackhi_epi8 (a, b);
+  sum.a = vsum_madd (sum.a, _mm256_unpacklo_epi8 (lo, zero), weights);
+  sum.b = vsum_madd (sum.b, _mm256_unpackhi_epi8 (lo, zero), weights);
+  sum.c = vsum_madd (sum.c, _mm256_unpacklo_epi8 (hi, zero), weights);
+  sum.d = vsum_madd (sum.d, _mm256_unpackhi_epi8 (hi, zero), weights);
+  return sum;
+}
+
+static inline __m256i
+vsum_shifted7 (__m256i a, __m256i b)
+{
+  return _mm256_packs_epi32 (
+      _mm256_srai_epi32 (a, 7), _mm256_srai_epi32 (b, 7));
 }
 
 /* sum >> 7, saturated. */
 static inline void
 vsum_store_shifted7 (int16_t *p, vsum sum)
 {
-  const __m256i packed = _mm256_packs_epi32 (
-      _mm256_srai_epi32 (sum.lo, 7), _mm256_srai_epi32 (sum.hi, 7));
-  _mm256_storeu_si256 ((__m256i *) p, packed);
+  const __m256i lo = vsum_shifted7 (sum.a, sum.b);
+  const __m256i hi = vsum_shifted7 (sum.c, sum.d);
+  _mm256_storeu_si256 ((__m256i *) p, _mm256_permute2x128_si256 (lo, hi, 0x20));
+  _mm256_storeu_si256 (
+      (__m256i *) (p + 16), _mm256_permute2x128_si256 (lo, hi, 0x31));
 }
 
 /* 8 lanes of int16 and 4 lanes of int32. */

@@ -180,41 +180,73 @@ vf_from_u8 (const uint8_t *p)
   return vld1q_f32 (lanes);
 }
 
-/* 8 lanes of int16, and the int32 sums of products of two such. */
-#define VS_WIDTH 8
+/* 16 bytes, and int32 sums of products of two such with weights. */
+#define VS_WIDTH 16
 
-typedef int16x8_t vs;
+typedef uint8x16_t vs;
+
+typedef int16x4_t vs_pair; /* of weights */
 
 typedef struct {
-  int32x4_t lo, hi;
+  int32x4_t a, b, c, d; /* quarters */
 } vsum;
 
 static inline vs
 vs_zero (void)
 {
-  return vdupq_n_s16 (0);
+  return vdupq_n_u8 (0);
 }
 
 static inline vs
-vs_from_u8 (const uint8_t *p)
+vs_load (const uint8_t *p)
 {
-  return vreinterpretq_s16_u16 (vmovl_u8 (vld1_u8 (p)));
+  return vld1q_u8 (p);
+}
+
+/* Two weights, for vsum_madd2. */
+static inline vs_pair
+vs_weights (int16_t wa, int16_t wb)
+{
+  return vset_lane_s16 (wb, vdup_n_s16 (wa), 1);
 }
 
 static inline vsum
 vsum_splat (int32_t x)
 {
-  return (vsum) { vdupq_n_s32 (x), vdupq_n_s32 (x) };
+  const int32x4_t all = vdupq_n_s32 (x);
+  return (vsum) { all, all, all, all };
+}
+
+static inline int16x8_t
+vs_low (vs x)
+{
+  return vreinterpretq_s16_u16 (vmovl_u8 (vget_low_u8 (x)));
+}
+
+static inline int16x8_t
+vs_high (vs x)
+{
+  return vreinterpretq_s16_u16 (vmovl_high_u8 (x));
+}
+
+/* Four products each of x and of y, added to sum. */
+static inline int32x4_t
+vsum_madd (int32x4_t sum, int16x4_t x, int16x4_t y, vs_pair weights)
+{
+  return vmlal_lane_s16 (vmlal_lane_s16 (sum, x, weights, 0), y, weights, 1);
 }
 
 /* sum + a * wa + b * wb. */
 static inline vsum
-vsum_madd2 (vsum sum, vs a, int16_t wa, vs b, int16_t wb)
+vsum_madd2 (vsum sum, vs a, vs b, vs_pair weights)
 {
-  sum.lo = vmlal_n_s16 (sum.lo, vget_low_s16 (a), wa);
-  sum.hi = vmlal_n_s16 (sum.hi, vget_high_s16 (a), wa);
-  sum.lo = vmlal_n_s16 (sum.lo, vget_low_s16 (b), wb);
-  sum.hi = vmlal_n_s16 (sum.hi, vget_high_s16 (b), wb);
+  int16x8_t x = vs_low (a), y = vs_low (b);
+  sum.a = vsum_madd (sum.a, vget_low_s16 (x), vget_low_s16 (y), weights);
+  sum.b = vsum_madd (sum.b, vget_high_s16 (x), vget_high_s16 (y), weights);
+  x = vs_high (a);
+  y = vs_high (b);
+  sum.c = vsum_madd (sum.c, vget_low_s16 (x), vget_low_s16 (y), weights);
+  sum.d = vsum_madd (sum.d, vget_high_s16 (x), vget_high_s16 (y), weights);
   return sum;
 }
 
@@ -223,7 +255,9 @@ static inline void
 vsum_store_shifted7 (int16_t *p, vsum sum)
 {
   vst1q_s16 (
-      p, vcombine_s16 (vqshrn_n_s32 (sum.lo, 7), vqshrn_n_s32 (sum.hi, 7)));
+      p, vcombine_s16 (vqshrn_n_s32 (sum.a, 7), vqshrn_n_s32 (sum.b, 7)));
+  vst1q_s16 (
+      p + 8, vcombine_s16 (vqshrn_n_s32 (sum.c, 7), vqshrn_n_s32 (sum.d, 7)));
 }
 
 /* 8 lanes of int16 and 4 lanes of int32. */
