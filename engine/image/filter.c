@@ -154,6 +154,31 @@ forge_taps_init (
   return TRUE;
 }
 
+gboolean
+forge_taps_pad (ForgeTaps *taps, int n_in, int multiple)
+{
+  int n_taps = (taps->n_taps + multiple - 1) / multiple * multiple;
+  if (n_taps == taps->n_taps || n_taps > n_in)
+    return TRUE;
+  int16_t *weights = forge_aligned_alloc0 (
+      (size_t) taps->n_out * (size_t) n_taps * sizeof (int16_t));
+  if (!weights) {
+    forge_taps_clear (taps);
+    return FALSE;
+  }
+  for (int x = 0; x < taps->n_out; x++) {
+    int start = MIN (taps->start[x], n_in - n_taps);
+    memcpy (weights + (size_t) x * (size_t) n_taps + (taps->start[x] - start),
+        taps->weights + (size_t) x * (size_t) taps->n_taps,
+        (size_t) taps->n_taps * sizeof (int16_t));
+    taps->start[x] = start;
+  }
+  forge_aligned_free (taps->weights);
+  taps->weights = weights;
+  taps->n_taps = n_taps;
+  return TRUE;
+}
+
 void
 forge_taps_clear (ForgeTaps *taps)
 {

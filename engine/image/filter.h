@@ -28,4 +28,7 @@ typedef struct {
 /* FALSE when memory cannot be had; @taps is then empty. */
 gboolean forge_taps_init (
     ForgeTaps *taps, ForgeResizeFilter filter, const ForgeAxis *axis);
+/* Makes n_taps a multiple of @multiple with taps of weight 0, where @n_in, the
+ * samples that may be read, are as many. FALSE as above. */
+gboolean forge_taps_pad (ForgeTaps *taps, int n_in, int multiple);
 void forge_taps_clear (ForgeTaps *taps);

@@ -2,10 +2,10 @@
  *
  * Separable resize. The vertical pass comes first and runs over the bytes of
  * whole rows, whatever components they interleave; it leaves byte * 128 in
- * int16. The horizontal pass then picks each component out of that row with
- * the component's own step. Where two taps of a long row make an output, the
- * rest of the row would be summed for nothing: the pixels that count are
- * picked out first, side by side, and both passes run over those.
+ * int16. The components are then brought apart, and the horizontal pass runs
+ * over each. Where two taps of a long row make an output, the rest of the row
+ * would be summed for nothing: the pixels that count are picked out first,
+ * side by side, and both passes run over those.
  *
  * Siting: a sample has its centre at the centre of what it covers, except
  * that subsampled chroma lies on the left one of its two luma columns (MPEG-2,
@@ -46,6 +46,7 @@ init_taps (ForgeResampler *resampler, const ForgeComponent *component,
         source->x, source->width, component->x_shift, width, is_left);
     if (!forge_taps_init (columns, filter, &axis))
       return FALSE;
+    resampler->n_samples[component->x_shift] = (size_t) axis.n_in;
   }
   if (!rows->start) {
     ForgeAxis axis = component_axis (
@@ -54,6 +55,13 @@ init_taps (ForgeResampler *resampler, const ForgeComponent *component,
       return FALSE;
   }
   return TRUE;
+}
+
+static size_t
+sample_byte (const ForgeComponent *component, int x)
+{
+  return (size_t) (x >> component->x_shift) * component->step_bytes +
+         component->offset_bytes;
 }
 
 /* The bytes of a row that hold the crop's samples of all wanted components of
@@ -69,15 +77,8 @@ init_plane (ForgeResampler *resampler, int index, const ForgeRect *source)
     if (component->plane != index)
       continue;
     int last_x = source->x + source->width - 1;
-    size_t from =
-        (size_t) (source->x >> component->x_shift) * component->step_bytes +
-        component->offset_bytes;
-    size_t to =
-        (size_t) (last_x >> component->x_shift) * component->step_bytes +
-        component->offset_bytes + 1;
-    first = MIN (first, from);
-    end = MAX (end, to);
-    resampler->offset_bytes[c] = from;
+    first = MIN (first, sample_byte (component, source->x));
+    end = MAX (end, sample_byte (component, last_x) + 1);
     plane->y_shift = component->y_shift;
     plane->first_row = source->y >> component->y_shift;
     if (resampler->columns[component->x_shift].n_taps > 1 ||
@@ -88,43 +89,100 @@ init_plane (ForgeResampler *resampler, int index, const ForgeRect *source)
     return;
   plane->first_byte = first;
   plane->n_bytes = end - first;
-  for (int c = 0; c < resampler->n_components; c++)
-    if (resampler->layout->components[c].plane == index)
-      resampler->offset_bytes[c] -= first;
 }
 
-/* Whether the plane's pixels are picked in pairs: where all its components
- * have the same two taps. Three samples a pixel take four, which vectors like
- * better. */
-static void
-init_pairs (ForgeResampler *resampler, int index)
+/* The group of component @c, which may have to be made. */
+static ForgeResamplerGroup *
+find_group (ForgeResampler *resampler, int c)
 {
-  ForgeResamplerPlane *plane = &resampler->planes[index];
-  const ForgeTaps *columns = NULL;
+  const ForgeComponent *component = &resampler->layout->components[c];
+  for (int g = 0; g < resampler->n_groups; g++)
+    if (resampler->groups[g].plane == component->plane &&
+        resampler->groups[g].x_shift == component->x_shift)
+      return &resampler->groups[g];
+  ForgeResamplerGroup *group = &resampler->groups[resampler->n_groups++];
+  *group = (ForgeResamplerGroup) { .plane = component->plane,
+    .x_shift = component->x_shift,
+    .first_byte = SIZE_MAX,
+    .step_bytes = component->step_bytes,
+    .lanes = { -1, -1, -1, -1 } };
+  return group;
+}
+
+static void
+init_groups (ForgeResampler *resampler, const ForgeRect *source)
+{
+  const ForgeComponent *components = resampler->layout->components;
   for (int c = 0; c < resampler->n_components; c++) {
-    const ForgeComponent *component = &resampler->layout->components[c];
-    const ForgeTaps *own = &resampler->columns[component->x_shift];
-    if (component->plane != index)
-      continue;
-    if (own->n_taps != 2 || (columns && columns != own) ||
-        resampler->offset_bytes[c] >= component->step_bytes)
-      return;
-    columns = own;
-    plane->step_bytes = component->step_bytes;
+    ForgeResamplerGroup *group = find_group (resampler, c);
+    size_t from = sample_byte (&components[c], source->x) -
+                  resampler->planes[group->plane].first_byte;
+    group->first_byte = MIN (group->first_byte, from);
   }
-  if (!columns || plane->step_bytes > 4)
-    return;
-  size_t pick_bytes = plane->step_bytes == 3 ? 4 : plane->step_bytes;
+  for (int c = 0; c < resampler->n_components; c++) {
+    ForgeResamplerGroup *group = find_group (resampler, c);
+    size_t from = sample_byte (&components[c], source->x) -
+                  resampler->planes[group->plane].first_byte;
+    group->lanes[from - group->first_byte] = c;
+  }
+}
+
+/* Whether the group's pixels are picked in pairs. Three samples a pixel take
+ * four, which vectors like better. */
+static void
+init_pairs (ForgeResampler *resampler, ForgeResamplerGroup *group)
+{
+  const ForgeTaps *columns = &resampler->columns[group->x_shift];
+  size_t n_bytes = resampler->planes[group->plane].n_bytes - group->first_byte;
+  size_t pick_bytes = group->step_bytes == 3 ? 4 : group->step_bytes;
   size_t n_picked = 2 * (size_t) columns->n_out * pick_bytes;
-  if (n_picked > 2 * plane->n_bytes)
+  if (columns->n_taps != 2 || n_picked > 2 * n_bytes)
     return;
-  plane->pick_bytes = pick_bytes;
-  plane->n_picked = n_picked;
-  plane->n_inside = columns->n_out;
-  while (plane->n_inside > 0 && ((size_t) columns->start[plane->n_inside - 1] +
-                                    2) * plane->step_bytes >
-                                    plane->n_bytes)
-    plane->n_inside--;
+  group->pick_bytes = pick_bytes;
+  group->n_picked = n_picked;
+  group->n_inside = columns->n_out;
+  while (group->n_inside > 0 && ((size_t) columns->start[group->n_inside - 1] +
+                                    2) * group->step_bytes >
+                                    n_bytes)
+    group->n_inside--;
+}
+
+/* The horizontal kernel likes its taps by the eight. */
+static gboolean
+pad_columns (ForgeResampler *resampler)
+{
+  for (int g = 0; g < resampler->n_groups; g++) {
+    const ForgeResamplerGroup *group = &resampler->groups[g];
+    int n_in = (int) resampler->n_samples[group->x_shift];
+    if (!resampler->planes[group->plane].is_sparse && group->pick_bytes == 0 &&
+        !forge_taps_pad (&resampler->columns[group->x_shift], n_in, 8))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Rows of sums are a pixel longer than the samples: the last one may lack
+ * bytes that belong to no wanted component. */
+static gboolean
+alloc_scratch (ForgeResampler *resampler)
+{
+  size_t max_bytes = 0, max_picked = 0;
+  for (int p = 0; p < resampler->layout->n_planes; p++)
+    max_bytes = MAX (max_bytes, resampler->planes[p].n_bytes + 4);
+  for (int g = 0; g < resampler->n_groups; g++)
+    max_picked = MAX (max_picked, resampler->groups[g].n_picked);
+  size_t max_taps =
+      (size_t) MAX (resampler->rows[0].n_taps, resampler->rows[1].n_taps);
+  resampler->split_elems =
+      MAX (resampler->n_samples[0], resampler->n_samples[1]);
+  resampler->sums =
+      forge_aligned_alloc0 (MAX (max_bytes, max_picked) * sizeof (int16_t));
+  resampler->split =
+      forge_aligned_alloc (4 * resampler->split_elems * sizeof (int16_t));
+  resampler->taps = forge_aligned_alloc (max_taps * sizeof (uint8_t *));
+  resampler->picked = forge_aligned_alloc0 (max_taps * max_picked);
+  return resampler->sums && resampler->split && resampler->taps &&
+         resampler->picked;
 }
 
 gboolean
@@ -142,20 +200,12 @@ forge_resampler_init (ForgeResampler *resampler, const ForgePixelLayout *layout,
       return FALSE;
     }
 
-  size_t max_bytes = 0, max_picked = 0;
-  for (int p = 0; p < layout->n_planes; p++) {
+  for (int p = 0; p < layout->n_planes; p++)
     init_plane (resampler, p, source);
-    init_pairs (resampler, p);
-    max_picked = MAX (max_picked, resampler->planes[p].n_picked);
-    max_bytes = MAX (max_bytes, resampler->planes[p].n_bytes);
-  }
-  size_t max_taps =
-      (size_t) MAX (resampler->rows[0].n_taps, resampler->rows[1].n_taps);
-  resampler->sums =
-      forge_aligned_alloc (MAX (max_bytes, max_picked) * sizeof (int16_t));
-  resampler->taps = forge_aligned_alloc (max_taps * sizeof (uint8_t *));
-  resampler->picked = forge_aligned_alloc0 (max_taps * max_picked);
-  if (!resampler->sums || !resampler->taps || !resampler->picked) {
+  init_groups (resampler, source);
+  for (int g = 0; g < resampler->n_groups; g++)
+    init_pairs (resampler, &resampler->groups[g]);
+  if (!pad_columns (resampler) || !alloc_scratch (resampler)) {
     forge_resampler_clear (resampler);
     return FALSE;
   }
@@ -170,6 +220,7 @@ forge_resampler_clear (ForgeResampler *resampler)
     forge_taps_clear (&resampler->rows[i]);
   }
   forge_aligned_free (resampler->sums);
+  forge_aligned_free (resampler->split);
   forge_aligned_free (resampler->picked);
   forge_aligned_free (resampler->taps);
   *resampler = (ForgeResampler) { 0 };
@@ -213,61 +264,79 @@ pick_pairs (const ForgeTaps *columns, int n, const uint8_t *row, size_t step,
 /* The same for the outputs whose last pixel is not all there, and for a row
  * of any step. */
 static void
-pick_rest (const ForgeResamplerPlane *plane, const ForgeTaps *columns,
-    const uint8_t *row, uint8_t *out)
+pick_rest (const ForgeResamplerGroup *group, const ForgeTaps *columns,
+    const uint8_t *row, size_t n_bytes, uint8_t *out)
 {
-  for (int x = plane->n_inside; x < columns->n_out; x++)
-    for (size_t i = 0; i < 2 * plane->step_bytes; i++) {
-      size_t at = (size_t) columns->start[x] * plane->step_bytes + i;
-      size_t pixel = 2 * (size_t) x + i / plane->step_bytes;
-      out[pixel * plane->pick_bytes + i % plane->step_bytes] =
-          at < plane->n_bytes ? row[at] : 0;
+  for (int x = group->n_inside; x < columns->n_out; x++)
+    for (size_t i = 0; i < 2 * group->step_bytes; i++) {
+      size_t at = (size_t) columns->start[x] * group->step_bytes + i;
+      size_t pixel = 2 * (size_t) x + i / group->step_bytes;
+      out[pixel * group->pick_bytes + i % group->step_bytes] =
+          at < n_bytes ? row[at] : 0;
     }
 }
 
 static void
-pick_row (const ForgeResamplerPlane *plane, const ForgeTaps *columns,
-    const uint8_t *row, uint8_t *out)
+pick_row (const ForgeResamplerGroup *group, const ForgeTaps *columns,
+    const uint8_t *row, size_t n_bytes, uint8_t *out)
 {
-  int n = plane->n_inside;
-  if (plane->step_bytes == 1)
+  int n = group->n_inside;
+  if (group->step_bytes == 1)
     pick_pairs (columns, n, row, 1, 1, out);
-  else if (plane->step_bytes == 2)
+  else if (group->step_bytes == 2)
     pick_pairs (columns, n, row, 2, 2, out);
-  else if (plane->step_bytes == 3)
+  else if (group->step_bytes == 3)
     pick_pairs (columns, n, row, 3, 4, out);
   else
     pick_pairs (columns, n, row, 4, 4, out);
-  pick_rest (plane, columns, row, out);
+  pick_rest (group, columns, row, n_bytes, out);
 }
 
-/* Both passes over a plane whose pixels are picked in pairs. */
+/* The input rows that carry weight for output row @y of a plane. */
+typedef struct {
+  int first, n;
+  const int16_t *weights;
+} Window;
+
+static Window
+row_window (const ForgeTaps *rows, int y)
+{
+  Window window = { rows->start[y], rows->n_taps,
+    rows->weights + (size_t) y * (size_t) rows->n_taps };
+  for (; window.n > 1 && window.weights[window.n - 1] == 0; window.n--)
+    continue;
+  for (; window.n > 1 && window.weights[0] == 0; window.n--) {
+    window.first++;
+    window.weights++;
+  }
+  return window;
+}
+
+/* Both passes over a group whose pixels are picked in pairs. */
 static void
 resize_pairs (ForgeResampler *resampler, const ForgeKernels *kernels,
-    const ForgeFrame *frame, int index, int y, uint8_t *const *out,
-    size_t out_step)
+    const ForgeFrame *frame, const ForgeResamplerGroup *group, int y,
+    uint8_t *const *out, size_t out_step)
 {
-  const ForgeResamplerPlane *plane = &resampler->planes[index];
-  const ForgeTaps *rows = &resampler->rows[plane->y_shift];
-  const ForgeTaps *columns = NULL;
-  uint8_t *channels[4] = { NULL };
-  for (int c = 0; c < resampler->n_components; c++) {
-    const ForgeComponent *component = &resampler->layout->components[c];
-    if (component->plane != index)
-      continue;
-    columns = &resampler->columns[component->x_shift];
-    channels[resampler->offset_bytes[c]] = out[c];
-  }
-  for (int t = 0; t < rows->n_taps; t++) {
-    uint8_t *picked = resampler->picked + (size_t) t * plane->n_picked;
-    pick_row (plane, columns,
-        plane_row (plane, frame, index, rows->start[y] + t), picked);
+  const ForgeResamplerPlane *plane = &resampler->planes[group->plane];
+  const ForgeTaps *columns = &resampler->columns[group->x_shift];
+  Window window = row_window (&resampler->rows[plane->y_shift], y);
+  uint8_t *lanes[4] = { NULL };
+  for (int i = 0; i < 4; i++)
+    if (group->lanes[i] >= 0)
+      lanes[i] = out[group->lanes[i]];
+  for (int t = 0; t < window.n; t++) {
+    uint8_t *picked = resampler->picked + (size_t) t * group->n_picked;
+    const uint8_t *row =
+        plane_row (plane, frame, group->plane, window.first + t);
+    pick_row (group, columns, row + group->first_byte,
+        plane->n_bytes - group->first_byte, picked);
     resampler->taps[t] = picked;
   }
-  kernels->resize_v_u8 (plane->n_picked, (size_t) rows->n_taps, resampler->taps,
-      rows->weights + (size_t) y * (size_t) rows->n_taps, resampler->sums);
-  kernels->resize_pairs_s16 ((size_t) columns->n_out, plane->pick_bytes,
-      columns->weights, resampler->sums, channels, out_step);
+  kernels->resize_v_u8 (group->n_picked, (size_t) window.n, resampler->taps,
+      window.weights, resampler->sums);
+  kernels->resize_pairs_s16 ((size_t) columns->n_out, group->pick_bytes,
+      columns->weights, resampler->sums, lanes, out_step);
 }
 
 /* The vertical pass of one plane, into resampler->sums. */
@@ -276,12 +345,49 @@ sum_rows (ForgeResampler *resampler, const ForgeKernels *kernels,
     const ForgeFrame *frame, int index, int y)
 {
   const ForgeResamplerPlane *plane = &resampler->planes[index];
-  const ForgeTaps *rows = &resampler->rows[plane->y_shift];
-  const int16_t *weights = rows->weights + (size_t) y * (size_t) rows->n_taps;
-  for (int t = 0; t < rows->n_taps; t++)
-    resampler->taps[t] = plane_row (plane, frame, index, rows->start[y] + t);
-  kernels->resize_v_u8 (plane->n_bytes, (size_t) rows->n_taps, resampler->taps,
-      weights, resampler->sums);
+  Window window = row_window (&resampler->rows[plane->y_shift], y);
+  for (int t = 0; t < window.n; t++)
+    resampler->taps[t] = plane_row (plane, frame, index, window.first + t);
+  kernels->resize_v_u8 (plane->n_bytes, (size_t) window.n, resampler->taps,
+      window.weights, resampler->sums);
+}
+
+/* The horizontal pass of one group, from resampler->sums. */
+static void
+resize_group (ForgeResampler *resampler, const ForgeKernels *kernels,
+    const ForgeResamplerGroup *group, uint8_t *const *out, size_t out_step)
+{
+  const ForgeTaps *columns = &resampler->columns[group->x_shift];
+  int16_t *sums = resampler->sums + group->first_byte;
+  int16_t *lanes[4] = { NULL };
+  for (size_t i = 0; i < 4; i++)
+    if (group->lanes[i] >= 0)
+      lanes[i] = resampler->split + i * resampler->split_elems;
+  if (group->step_bytes > 1)
+    kernels->split_s16 (
+        resampler->n_samples[group->x_shift], group->step_bytes, sums, lanes);
+  else
+    lanes[0] = sums;
+  for (size_t i = 0; i < 4; i++)
+    if (lanes[i])
+      kernels->resize_h_s16 ((size_t) columns->n_out, (size_t) columns->n_taps,
+          columns->start, columns->weights, lanes[i], out[group->lanes[i]],
+          out_step);
+}
+
+/* One tap each way. */
+static void
+pick_group (const ForgeResampler *resampler, const ForgeFrame *frame,
+    const ForgeResamplerGroup *group, int y, uint8_t *const *out,
+    size_t out_step)
+{
+  const ForgeResamplerPlane *plane = &resampler->planes[group->plane];
+  const uint8_t *row = plane_row (
+      plane, frame, group->plane, resampler->rows[plane->y_shift].start[y]);
+  for (size_t i = 0; i < 4; i++)
+    if (group->lanes[i] >= 0)
+      pick (&resampler->columns[group->x_shift], row + group->first_byte + i,
+          group->step_bytes, out[group->lanes[i]], out_step);
 }
 
 void
@@ -289,30 +395,20 @@ forge_resampler_row (ForgeResampler *resampler, const ForgeKernels *kernels,
     const ForgeFrame *frame, int y, uint8_t *const *out, size_t out_step)
 {
   int summed_plane = -1;
-  for (int c = 0; c < resampler->n_components; c++) {
-    const ForgeComponent *component = &resampler->layout->components[c];
-    const ForgeResamplerPlane *plane = &resampler->planes[component->plane];
-    const ForgeTaps *columns = &resampler->columns[component->x_shift];
-    size_t offset_bytes = resampler->offset_bytes[c];
+  for (int g = 0; g < resampler->n_groups; g++) {
+    const ForgeResamplerGroup *group = &resampler->groups[g];
+    const ForgeResamplerPlane *plane = &resampler->planes[group->plane];
     if (plane->is_sparse) {
-      int row = resampler->rows[plane->y_shift].start[y];
-      pick (columns,
-          plane_row (plane, frame, component->plane, row) + offset_bytes,
-          component->step_bytes, out[c], out_step);
+      pick_group (resampler, frame, group, y, out, out_step);
       continue;
     }
-    gboolean is_first = summed_plane != component->plane;
-    summed_plane = component->plane;
-    if (plane->pick_bytes > 0) {
-      if (is_first)
-        resize_pairs (
-            resampler, kernels, frame, component->plane, y, out, out_step);
+    if (group->pick_bytes > 0) {
+      resize_pairs (resampler, kernels, frame, group, y, out, out_step);
       continue;
     }
-    if (is_first)
-      sum_rows (resampler, kernels, frame, component->plane, y);
-    kernels->resize_h_s16 ((size_t) columns->n_out, (size_t) columns->n_taps,
-        columns->start, columns->weights, resampler->sums + offset_bytes,
-        component->step_bytes, out[c], out_step);
+    if (summed_plane != group->plane)
+      sum_rows (resampler, kernels, frame, group->plane, y);
+    summed_plane = group->plane;
+    resize_group (resampler, kernels, group, out, out_step);
   }
 }

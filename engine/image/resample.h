@@ -15,12 +15,22 @@ typedef struct {
   size_t first_byte;  /* of the crop, in a row */
   size_t n_bytes;     /* that hold the crop's samples */
   gboolean is_sparse; /* one tap each way: pick bytes, no sums */
+} ForgeResamplerPlane;
+
+/* Components of one plane that lie equally far apart: they have the same
+ * columns, and what is done along a row is done for all of them at once. */
+typedef struct {
+  int plane;
+  int x_shift;
+  size_t first_byte; /* of the first of them, from that of the plane */
+  size_t step_bytes; /* from pixel to pixel */
+  int lanes[4];      /* the component of every byte of a pixel, or -1 */
   /* Two taps along the row, few of its bytes: samples of a pixel that are
    * picked together, before any sum; 0 = not so. */
-  size_t pick_bytes, step_bytes;
+  size_t pick_bytes;
   size_t n_picked; /* bytes of a row of them */
   int n_inside;    /* outputs whose pixels lie in the row as a whole */
-} ForgeResamplerPlane;
+} ForgeResamplerGroup;
 
 typedef struct {
   const ForgePixelLayout *layout;
@@ -28,10 +38,14 @@ typedef struct {
   ForgeTaps columns[2]; /* by x_shift; an unused one is empty */
   ForgeTaps rows[2];    /* by y_shift */
   ForgeResamplerPlane planes[3];
-  size_t offset_bytes[3]; /* of each component's first sample from first_byte */
-  const uint8_t **taps;   /* scratch: one output row's input rows */
-  uint8_t *picked;        /* scratch: the bytes of them that count */
-  int16_t *sums;          /* scratch: what they sum to */
+  ForgeResamplerGroup groups[3]; /* those of a plane in sequence */
+  int n_groups;
+  size_t n_samples[2];  /* in a row of the crop, by x_shift */
+  const uint8_t **taps; /* scratch: one output row's input rows */
+  uint8_t *picked;      /* scratch: the bytes of them that count */
+  int16_t *sums;        /* scratch: what they sum to */
+  int16_t *split;       /* scratch: the sums of each component by itself */
+  size_t split_elems;   /* of one of them */
 } ForgeResampler;
 
 /**

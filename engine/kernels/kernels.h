@@ -171,12 +171,18 @@ typedef void (*forge_u8_to_f32_fn) (size_t n_pixels, size_t n_channels,
  * along a row, whatever the pixel step. Products and sums fit int32. */
 typedef void (*forge_resize_v_u8_fn) (size_t n_bytes, size_t n_taps,
     const uint8_t *const *rows, const int16_t *weights, int16_t *out);
-/* Horizontal: out[x*out_step] = clamp_u8 ((sum_t w[x][t] *
- * in[(start[x] + t) * in_step] + 2^20) >> 21); weights are [n_out][n_taps],
- * zero padded, Q14; start[x] + n_taps never leaves the row. */
+/* Between the two: sample c of every pixel side by side,
+ *   out[c][i] = in[i * step + c], i < n_pixels, c < step, step 2, 3 or 4;
+ * out[c] may be NULL. */
+typedef void (*forge_split_s16_fn) (
+    size_t n_pixels, size_t step, const int16_t *in, int16_t *const *out);
+/* Horizontal: out[x*out_step] = clamp_u8 ((sum_t w[x][t] * in[start[x] + t]
+ * + 2^20) >> 21); weights are [n_out][n_taps], zero padded, Q14;
+ * start[x] + n_taps never leaves the row. Multiples of eight taps are
+ * fastest. */
 typedef void (*forge_resize_h_s16_fn) (size_t n_out, size_t n_taps,
     const int32_t *start, const int16_t *weights, const int16_t *in,
-    size_t in_step, uint8_t *out, size_t out_step);
+    uint8_t *out, size_t out_step);
 /* Horizontal over two taps that were picked out of the row: group x is
  * in[2 * x * step], two pixels of `step` samples side by side, step 1, 2 or 4:
  *   out[c][x*out_step] = clamp_u8 ((w[2x] in[2x*step + c]

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Horizontal pass of the resize on AVX-512BW. The samples of one channel lie
- * in_step apart: a masked load takes as many as fit, a permutation brings
- * them together, and vpmaddwd multiplies them by their weights in exact
- * int32. Four outputs are summed up together. Masks keep every load inside
- * the row and inside the weights of one output. */
+ * Horizontal pass of the resize on AVX-512BW: 32 samples at a time are
+ * multiplied by their weights in exact int32. Four outputs are summed up
+ * together. Masks keep every load inside the row and inside the weights of
+ * one output. */
 #include "kernels/simd/avx512.h"
 #include "kernels/simd/simd.h"
 
@@ -15,11 +14,7 @@ typedef struct {
   const int32_t *start;
   const int16_t *weights;
   const int16_t *in;
-  size_t in_step;
-  size_t chunk;   /* taps that one load can hold */
-  __m512i gather; /* lane i takes sample i * in_step */
-  /* Masks of whole chunks and of the last one: samples, and weights. */
-  __mmask32 span, last_span, taps, last_taps;
+  __mmask32 last; /* the taps of the last chunk */
 } Job;
 
 static inline __mmask32
@@ -29,11 +24,10 @@ first_lanes (size_t n)
 }
 
 static ALWAYS_INLINE __m512i
-add_chunk (const Job *job, __m512i sum, const int16_t *in,
-    const int16_t *weights, __mmask32 span, __mmask32 taps)
+add_chunk (
+    __m512i sum, const int16_t *in, const int16_t *weights, __mmask32 taps)
 {
-  const __m512i a = _mm512_permutexvar_epi16 (
-      job->gather, _mm512_maskz_loadu_epi16 (span, in));
+  const __m512i a = _mm512_maskz_loadu_epi16 (taps, in);
   const __m512i w = _mm512_maskz_loadu_epi16 (taps, weights);
   return _mm512_add_epi32 (sum, _mm512_madd_epi16 (a, w));
 }
@@ -41,16 +35,15 @@ add_chunk (const Job *job, __m512i sum, const int16_t *in,
 static ALWAYS_INLINE __m256i
 sum_products (const Job *job, const size_t n_chunks, size_t x)
 {
-  const int16_t *in =
-      job->in + (ptrdiff_t) job->start[x] * (ptrdiff_t) job->in_step;
+  const int16_t *in = job->in + job->start[x];
   const int16_t *weights = job->weights + x * job->n_taps;
   __m512i sum = _mm512_setzero_si512 ();
   for (size_t i = 1; i < n_chunks; i++) {
-    sum = add_chunk (job, sum, in, weights, job->span, job->taps);
-    in += job->chunk * job->in_step;
-    weights += job->chunk;
+    sum = add_chunk (sum, in, weights, first_lanes (LANES));
+    in += LANES;
+    weights += LANES;
   }
-  sum = add_chunk (job, sum, in, weights, job->last_span, job->last_taps);
+  sum = add_chunk (sum, in, weights, job->last);
   return _mm256_add_epi32 (
       _mm512_castsi512_si256 (sum), _mm512_extracti64x4_epi64 (sum, 1));
 }
@@ -88,24 +81,11 @@ run (const Job *job, const size_t n_chunks, size_t n_out, uint8_t *out,
 
 void
 forge_resize_h_s16_avx512 (size_t n_out, size_t n_taps, const int32_t *start,
-    const int16_t *weights, const int16_t *in, size_t in_step, uint8_t *out,
-    size_t out_step)
+    const int16_t *weights, const int16_t *in, uint8_t *out, size_t out_step)
 {
-  if (in_step >= LANES) {
-    forge_resize_h_s16_ref (
-        n_out, n_taps, start, weights, in, in_step, out, out_step);
-    return;
-  }
-  const size_t chunk = (LANES - 1) / in_step + 1;
-  const size_t n_chunks = (n_taps + chunk - 1) / chunk;
-  const size_t last = n_taps - (n_chunks - 1) * chunk;
-  int16_t lanes[LANES];
-  for (size_t i = 0; i < LANES; i++)
-    lanes[i] = (int16_t) (i * in_step % LANES);
-  const Job job = { n_taps, start, weights, in, in_step, chunk,
-    _mm512_loadu_si512 (lanes), first_lanes ((chunk - 1) * in_step + 1),
-    first_lanes ((last - 1) * in_step + 1), first_lanes (chunk),
-    first_lanes (last) };
+  const size_t n_chunks = (n_taps + LANES - 1) / LANES;
+  const size_t last = n_taps - (n_chunks - 1) * LANES;
+  const Job job = { n_taps, start, weights, in, first_lanes (last) };
   if (n_chunks == 1)
     run (&job, 1, n_out, out, out_step);
   else if (n_chunks == 2)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The kernels between frame and tensor, which must give the same bits on
- * every tier: u8_to_f32, resize_v_u8, resize_h_s16, resize_pairs_s16 and
- * yuv_to_rgb_u8. */
+ * every tier: u8_to_f32, resize_v_u8, split_s16, resize_h_s16,
+ * resize_pairs_s16 and yuv_to_rgb_u8. */
 #include <stdio.h>
 #include <string.h>
 
@@ -119,15 +119,52 @@ check_resize_v_u8 (const Tier *ref, const Tier *tier)
 }
 
 static void
+check_split_case (const Tier *ref, const Tier *tier, size_t n, size_t step)
+{
+  const bool at_end = check_below (2);
+  int16_t *in = check_alloc (IN, (n * step + 1) * sizeof *in, at_end);
+  check_fill_u8 ((uint8_t *) in, n * step * sizeof *in);
+  const size_t out_bytes = (n * step + 1) * sizeof (int16_t);
+  int16_t *out = check_alloc (OUT, out_bytes, at_end);
+  int16_t *want = check_alloc (WANT, out_bytes, at_end);
+  memset (out, SENTINEL, out_bytes);
+  memset (want, SENTINEL, out_bytes);
+  int16_t *to[4], *expected[4];
+  for (size_t c = 0; c < step; c++) {
+    const bool wanted = check_below (4) > 0;
+    to[c] = wanted ? out + c * n : NULL;
+    expected[c] = wanted ? want + c * n : NULL;
+  }
+  tier->kernels.split_s16 (n, step, in, to);
+  ref->kernels.split_s16 (n, step, in, expected);
+  char what[64];
+  snprintf (what, sizeof what, "n %zu step %zu", n, step);
+  compare_bytes (out, want, out_bytes, what);
+}
+
+void
+check_split_s16 (const Tier *ref, const Tier *tier)
+{
+  const int16_t in[6] = { 1, -2, 3, 4, -5, 6 };
+  int16_t first[2], third[2];
+  int16_t *const to[3] = { first, NULL, third };
+  tier->kernels.split_s16 (2, 3, in, to);
+  if (first[0] != 1 || first[1] != 4 || third[0] != 3 || third[1] != 6)
+    check_fail ("first and third are %d %d, %d %d, expected 1 4, 3 6", first[0],
+        first[1], third[0], third[1]);
+  for (size_t step = 2; step <= 4; step++)
+    for (size_t n = 0; n <= 140; n++)
+      check_split_case (ref, tier, n, step);
+}
+
+static void
 check_h_case (const Tier *ref, const Tier *tier, size_t n_out, size_t n_taps)
 {
   const bool at_end = check_below (2);
-  const size_t in_step = 1 + check_below (5);
   const size_t out_step = 1 + check_below (4);
   const size_t n_pixels = n_taps + check_below (60);
-  const size_t n_in = (n_pixels - 1) * in_step + 1;
-  int16_t *in = check_alloc (IN, n_in * sizeof *in, at_end);
-  for (size_t i = 0; i < n_in; i++)
+  int16_t *in = check_alloc (IN, n_pixels * sizeof *in, at_end);
+  for (size_t i = 0; i < n_pixels; i++)
     in[i] = (int16_t) check_below (255 * 128 + 1);
   int32_t *start = check_alloc (START, n_out * sizeof *start, at_end);
   int16_t *weights =
@@ -141,13 +178,11 @@ check_h_case (const Tier *ref, const Tier *tier, size_t n_out, size_t n_taps)
   uint8_t *want = check_alloc (WANT, out_bytes, at_end);
   memset (out, SENTINEL, out_bytes);
   memset (want, SENTINEL, out_bytes);
-  tier->kernels.resize_h_s16 (
-      n_out, n_taps, start, weights, in, in_step, out, out_step);
-  ref->kernels.resize_h_s16 (
-      n_out, n_taps, start, weights, in, in_step, want, out_step);
+  tier->kernels.resize_h_s16 (n_out, n_taps, start, weights, in, out, out_step);
+  ref->kernels.resize_h_s16 (n_out, n_taps, start, weights, in, want, out_step);
   char what[96];
-  snprintf (what, sizeof what, "n_out %zu taps %zu in_step %zu out_step %zu",
-      n_out, n_taps, in_step, out_step);
+  snprintf (what, sizeof what, "n_out %zu taps %zu out_step %zu", n_out, n_taps,
+      out_step);
   compare_bytes (out, want, out_bytes, what);
 }
 
@@ -158,7 +193,7 @@ check_resize_h_s16 (const Tier *ref, const Tier *tier)
   const int16_t weights[4] = { 8192, 8192, 20000, -3616 };
   const int32_t start[2] = { 0, 0 };
   uint8_t out[2];
-  tier->kernels.resize_h_s16 (2, 2, start, weights, in, 1, out, 1);
+  tier->kernels.resize_h_s16 (2, 2, start, weights, in, out, 1);
   if (out[0] != 150 || out[1] != 222)
     check_fail (
         "200 and 100 give %u and %u, expected 150 and 222", out[0], out[1]);
@@ -336,39 +371,70 @@ bench_resize_v_u8 (const Tier *tier)
 }
 
 static void
+run_split (void *data)
+{
+  Bench *bench = data;
+  int16_t *out = bench->out;
+  int16_t *const to[4] = { out, out + bench->n, out + 2 * bench->n,
+    out + 3 * bench->n };
+  bench->tier->kernels.split_s16 (bench->n, bench->step, bench->in, to);
+}
+
+/* A row of 1080p. */
+void
+bench_split_s16 (const Tier *tier)
+{
+  enum { WIDTH = 1920 };
+  for (size_t step = 2; step <= 4; step++) {
+    const size_t n_bytes = WIDTH * step * sizeof (int16_t);
+    Bench bench = { .tier = tier,
+      .n = WIDTH,
+      .step = step,
+      .in = check_alloc (IN, n_bytes, false),
+      .out = check_alloc (OUT, n_bytes, false) };
+    char shape[64];
+    snprintf (shape, sizeof shape, "%d px, step %zu", WIDTH, step);
+    bench_report (tier, "split_s16", shape, bench_seconds (run_split, &bench),
+        0, 2.0 * (double) n_bytes);
+  }
+}
+
+static void
 run_h (void *data)
 {
   Bench *bench = data;
   bench->tier->kernels.resize_h_s16 (bench->n, bench->n_taps, bench->start,
-      bench->weights, bench->in, bench->step, bench->out, bench->step);
+      bench->weights, bench->in, bench->out, bench->step);
 }
 
-/* From a row of 1920 pixels to 224. */
+/* From a row of 1920 pixels to 224: planes, and R'G'B'. */
 void
 bench_resize_h_s16 (const Tier *tier)
 {
-  enum { WIDTH = 1920, N_OUT = 224, TAPS = 10 };
-  int32_t *start = check_alloc (START, N_OUT * sizeof *start, false);
-  int16_t *weights =
-      check_alloc (WEIGHTS, N_OUT * TAPS * sizeof *weights, false);
-  for (int x = 0; x < N_OUT; x++) {
-    start[x] = x * (WIDTH - TAPS) / N_OUT;
-    draw_weights (weights + x * TAPS, TAPS, false);
-  }
-  for (size_t step = 1; step <= 4; step++) {
+  enum { WIDTH = 1920, N_OUT = 224 };
+  static const size_t taps[] = { 8, 10, 16, 24 };
+  for (size_t i = 0; i < 2 * sizeof taps / sizeof taps[0]; i++) {
+    const size_t n_taps = taps[i / 2];
+    int32_t *start = check_alloc (START, N_OUT * sizeof *start, false);
+    int16_t *weights =
+        check_alloc (WEIGHTS, N_OUT * n_taps * sizeof *weights, false);
+    for (size_t x = 0; x < N_OUT; x++) {
+      start[x] = (int32_t) (x * (WIDTH - n_taps) / N_OUT);
+      draw_weights (weights + x * n_taps, n_taps, false);
+    }
     Bench bench = { .tier = tier,
       .n = N_OUT,
-      .n_taps = TAPS,
-      .step = step,
-      .in = check_alloc (IN, WIDTH * step * sizeof (int16_t), false),
-      .start = start,
+      .n_taps = n_taps,
+      .step = i % 2 ? 3 : 1,
+      .in = check_alloc (IN, WIDTH * sizeof (int16_t), false),
       .weights = weights,
-      .out = check_alloc (OUT, N_OUT * step, false) };
+      .start = start,
+      .out = check_alloc (OUT, N_OUT * 3, false) };
     char shape[64];
-    snprintf (
-        shape, sizeof shape, "1920 to 224, %d taps, step %zu", TAPS, step);
+    snprintf (shape, sizeof shape, "1920 to 224, %zu taps, out step %zu",
+        n_taps, bench.step);
     bench_report (tier, "resize_h_s16", shape, bench_seconds (run_h, &bench), 0,
-        (double) N_OUT * TAPS * sizeof (int16_t));
+        (double) (N_OUT * n_taps * sizeof (int16_t)));
   }
 }
 

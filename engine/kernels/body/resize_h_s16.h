@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Horizontal pass of the resize where loads cannot be masked. Eight samples
- * of a channel are brought together from in_step vectors and multiplied by
- * eight weights in exact int32; weights past the last tap are cleared. Four
- * outputs are summed up together. The loads may reach past the last tap, so
- * outputs near the end of the row or of the weights go to ref: the farthest
- * tap of any output is as far as the row is known to go. */
+ * are multiplied by eight weights in exact int32; weights past the last tap
+ * are cleared. Four outputs are summed up together. The loads may reach past
+ * the last tap, so outputs near the end of the row or of the weights go to ref:
+ * the farthest tap of any output is as far as the row is known to go. */
 #include <stdbool.h>
 
 #include "kernels/simd/simd.h"
@@ -39,65 +38,45 @@ is_inside (const Job *job, size_t x, int64_t n_pixels)
   if ((x + GROUP - 1) * job->n_taps + padded > job->n_out * job->n_taps)
     return false;
   for (size_t i = x; i < x + GROUP; i++)
-    if (job->start[i] + (int64_t) padded >= n_pixels)
+    if (job->start[i] + (int64_t) padded > n_pixels)
       return false;
   return true;
 }
 
 static ALWAYS_INLINE vq
-sum_products (const Job *job, size_t x, const size_t in_step)
+sum_products (const Job *job, size_t x)
 {
-  const int16_t *in = job->in + (ptrdiff_t) job->start[x] * (ptrdiff_t) in_step;
+  const int16_t *in = job->in + job->start[x];
   const int16_t *weights = job->weights + x * job->n_taps;
   vq sum = vq_zero ();
   size_t left = job->n_taps;
   for (; left >= VH_WIDTH; left -= VH_WIDTH) {
-    sum = vq_madd (sum, vh_load_every (in, in_step), vh_load (weights));
-    in += VH_WIDTH * in_step;
+    sum = vq_madd (sum, vh_load (in), vh_load (weights));
+    in += VH_WIDTH;
     weights += VH_WIDTH;
   }
   if (left > 0)
-    sum = vq_madd (
-        sum, vh_load_every (in, in_step), vh_keep_n (vh_load (weights), left));
+    sum = vq_madd (sum, vh_load (in), vh_keep_n (vh_load (weights), left));
   return sum;
-}
-
-static ALWAYS_INLINE void
-run (const Job *job, const size_t in_step)
-{
-  const int64_t n_pixels = known_pixels (job);
-  for (size_t x = 0; x < job->n_out; x += GROUP) {
-    uint8_t *out = job->out + x * job->out_step;
-    const size_t left = job->n_out - x;
-    if (left < GROUP || !is_inside (job, x, n_pixels)) {
-      forge_resize_h_s16_ref (left < GROUP ? left : GROUP, job->n_taps,
-          job->start + x, job->weights + x * job->n_taps, job->in, in_step, out,
-          job->out_step);
-      continue;
-    }
-    uint32_t bytes = vq_sum4_shifted21 (sum_products (job, x, in_step),
-        sum_products (job, x + 1, in_step), sum_products (job, x + 2, in_step),
-        sum_products (job, x + 3, in_step));
-    for (size_t i = 0; i < GROUP; i++, bytes >>= 8)
-      out[i * job->out_step] = (uint8_t) bytes;
-  }
 }
 
 void
 FORGE_VARIANT (resize_h_s16) (size_t n_out, size_t n_taps, const int32_t *start,
-    const int16_t *weights, const int16_t *in, size_t in_step, uint8_t *out,
-    size_t out_step)
+    const int16_t *weights, const int16_t *in, uint8_t *out, size_t out_step)
 {
   const Job job = { n_out, n_taps, start, weights, in, out, out_step };
-  if (in_step == 1)
-    run (&job, 1);
-  else if (in_step == 2)
-    run (&job, 2);
-  else if (in_step == 3)
-    run (&job, 3);
-  else if (in_step == 4)
-    run (&job, 4);
-  else
-    forge_resize_h_s16_ref (
-        n_out, n_taps, start, weights, in, in_step, out, out_step);
+  const int64_t n_pixels = known_pixels (&job);
+  for (size_t x = 0; x < n_out; x += GROUP, out += GROUP * out_step) {
+    const size_t left = n_out - x;
+    if (left < GROUP || !is_inside (&job, x, n_pixels)) {
+      forge_resize_h_s16_ref (left < GROUP ? left : GROUP, n_taps, start + x,
+          weights + x * n_taps, in, out, out_step);
+      continue;
+    }
+    uint32_t bytes =
+        vq_sum4_shifted21 (sum_products (&job, x), sum_products (&job, x + 1),
+            sum_products (&job, x + 2), sum_products (&job, x + 3));
+    for (size_t i = 0; i < GROUP; i++, bytes >>= 8)
+      out[i * out_step] = (uint8_t) bytes;
+  }
 }

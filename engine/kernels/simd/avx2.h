@@ -287,6 +287,12 @@ vh_load (const int16_t *p)
   return _mm_loadu_si128 ((const __m128i *) p);
 }
 
+static inline void
+vh_store (int16_t *p, vh x)
+{
+  _mm_storeu_si128 ((__m128i *) p, x);
+}
+
 /* Lanes from n on become 0. */
 static inline vh
 vh_keep_n (vh x, size_t n)

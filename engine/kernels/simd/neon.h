@@ -272,6 +272,12 @@ vh_load (const int16_t *p)
   return vld1q_s16 (p);
 }
 
+static inline void
+vh_store (int16_t *p, vh x)
+{
+  vst1q_s16 (p, x);
+}
+
 /* Lanes from n on become 0. */
 static inline vh
 vh_keep_n (vh x, size_t n)
