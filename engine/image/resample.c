@@ -3,9 +3,8 @@
  * Separable resize. The vertical pass comes first and runs over the bytes of
  * whole rows, whatever components they interleave; it leaves byte * 128 in
  * int16. The components are then brought apart, and the horizontal pass runs
- * over each. Where two taps of a long row make an output, the rest of the row
- * would be summed for nothing: the pixels that count are picked out first,
- * side by side, and both passes run over those.
+ * over each. Where two taps each way make an output most of the row would be
+ * summed for nothing: one kernel does both passes over the pixels that count.
  *
  * Siting: a sample has its centre at the centre of what it covers, except
  * that subsampled chroma lies on the left one of its two luma columns (MPEG-2,
@@ -127,23 +126,19 @@ init_groups (ForgeResampler *resampler, const ForgeRect *source)
   }
 }
 
-/* Whether the group's pixels are picked in pairs. Three samples a pixel take
- * four, which vectors like better. */
+/* Whether two taps each way make the group's outputs. */
 static void
 init_pairs (ForgeResampler *resampler, ForgeResamplerGroup *group)
 {
+  const ForgeResamplerPlane *plane = &resampler->planes[group->plane];
   const ForgeTaps *columns = &resampler->columns[group->x_shift];
-  size_t n_bytes = resampler->planes[group->plane].n_bytes - group->first_byte;
-  size_t pick_bytes = group->step_bytes == 3 ? 4 : group->step_bytes;
-  size_t n_picked = 2 * (size_t) columns->n_out * pick_bytes;
-  if (columns->n_taps != 2 || n_picked > 2 * n_bytes)
+  if (columns->n_taps != 2 || resampler->rows[plane->y_shift].n_taps > 2)
     return;
-  group->pick_bytes = pick_bytes;
-  group->n_picked = n_picked;
+  size_t n_pixels = (plane->n_bytes - group->first_byte) / group->step_bytes;
+  group->is_pairs = TRUE;
   group->n_inside = columns->n_out;
-  while (group->n_inside > 0 && ((size_t) columns->start[group->n_inside - 1] +
-                                    2) * group->step_bytes >
-                                    n_bytes)
+  while (group->n_inside > 0 &&
+         (size_t) columns->start[group->n_inside - 1] + 2 > n_pixels)
     group->n_inside--;
 }
 
@@ -154,7 +149,7 @@ pad_columns (ForgeResampler *resampler)
   for (int g = 0; g < resampler->n_groups; g++) {
     const ForgeResamplerGroup *group = &resampler->groups[g];
     int n_in = (int) resampler->n_samples[group->x_shift];
-    if (!resampler->planes[group->plane].is_sparse && group->pick_bytes == 0 &&
+    if (!resampler->planes[group->plane].is_sparse && !group->is_pairs &&
         !forge_taps_pad (&resampler->columns[group->x_shift], n_in, 8))
       return FALSE;
   }
@@ -166,23 +161,18 @@ pad_columns (ForgeResampler *resampler)
 static gboolean
 alloc_scratch (ForgeResampler *resampler)
 {
-  size_t max_bytes = 0, max_picked = 0;
+  size_t max_bytes = 0;
   for (int p = 0; p < resampler->layout->n_planes; p++)
     max_bytes = MAX (max_bytes, resampler->planes[p].n_bytes + 4);
-  for (int g = 0; g < resampler->n_groups; g++)
-    max_picked = MAX (max_picked, resampler->groups[g].n_picked);
   size_t max_taps =
       (size_t) MAX (resampler->rows[0].n_taps, resampler->rows[1].n_taps);
   resampler->split_elems =
       MAX (resampler->n_samples[0], resampler->n_samples[1]);
-  resampler->sums =
-      forge_aligned_alloc0 (MAX (max_bytes, max_picked) * sizeof (int16_t));
+  resampler->sums = forge_aligned_alloc0 (max_bytes * sizeof (int16_t));
   resampler->split =
       forge_aligned_alloc (4 * resampler->split_elems * sizeof (int16_t));
   resampler->taps = forge_aligned_alloc (max_taps * sizeof (uint8_t *));
-  resampler->picked = forge_aligned_alloc0 (max_taps * max_picked);
-  return resampler->sums && resampler->split && resampler->taps &&
-         resampler->picked;
+  return resampler->sums && resampler->split && resampler->taps;
 }
 
 gboolean
@@ -221,7 +211,6 @@ forge_resampler_clear (ForgeResampler *resampler)
   }
   forge_aligned_free (resampler->sums);
   forge_aligned_free (resampler->split);
-  forge_aligned_free (resampler->picked);
   forge_aligned_free (resampler->taps);
   *resampler = (ForgeResampler) { 0 };
 }
@@ -245,53 +234,6 @@ plane_row (const ForgeResamplerPlane *plane, const ForgeFrame *frame, int index,
          plane->first_byte;
 }
 
-/* The two pixels of every output, @pick bytes each, from pixels of @step. */
-static inline void
-pick_pairs (const ForgeTaps *columns, int n, const uint8_t *row, size_t step,
-    size_t pick, uint8_t *out)
-{
-  for (int x = 0; x < n; x++, out += 2 * pick) {
-    const uint8_t *from = row + (size_t) columns->start[x] * step;
-    if (step == pick) {
-      memcpy (out, from, 2 * step);
-    } else {
-      memcpy (out, from, step);
-      memcpy (out + pick, from + step, step);
-    }
-  }
-}
-
-/* The same for the outputs whose last pixel is not all there, and for a row
- * of any step. */
-static void
-pick_rest (const ForgeResamplerGroup *group, const ForgeTaps *columns,
-    const uint8_t *row, size_t n_bytes, uint8_t *out)
-{
-  for (int x = group->n_inside; x < columns->n_out; x++)
-    for (size_t i = 0; i < 2 * group->step_bytes; i++) {
-      size_t at = (size_t) columns->start[x] * group->step_bytes + i;
-      size_t pixel = 2 * (size_t) x + i / group->step_bytes;
-      out[pixel * group->pick_bytes + i % group->step_bytes] =
-          at < n_bytes ? row[at] : 0;
-    }
-}
-
-static void
-pick_row (const ForgeResamplerGroup *group, const ForgeTaps *columns,
-    const uint8_t *row, size_t n_bytes, uint8_t *out)
-{
-  int n = group->n_inside;
-  if (group->step_bytes == 1)
-    pick_pairs (columns, n, row, 1, 1, out);
-  else if (group->step_bytes == 2)
-    pick_pairs (columns, n, row, 2, 2, out);
-  else if (group->step_bytes == 3)
-    pick_pairs (columns, n, row, 3, 4, out);
-  else
-    pick_pairs (columns, n, row, 4, 4, out);
-  pick_rest (group, columns, row, n_bytes, out);
-}
-
 /* The input rows that carry weight for output row @y of a plane. */
 typedef struct {
   int first, n;
@@ -312,7 +254,30 @@ row_window (const ForgeTaps *rows, int y)
   return window;
 }
 
-/* Both passes over a group whose pixels are picked in pairs. */
+/* The outputs whose last pixel is not all there: from copies of their pixels
+ * in which what lacks, and counts for nothing, is 0. */
+static void
+resize_rest (const ForgeKernels *kernels, const ForgeResamplerGroup *group,
+    const ForgeTaps *columns, const uint8_t *const *rows, size_t n_bytes,
+    const int16_t *row_weights, uint8_t *const *lanes, size_t out_step)
+{
+  const int32_t start = 0;
+  for (int x = group->n_inside; x < columns->n_out; x++) {
+    uint8_t pixels[2][8] = { { 0 } };
+    const uint8_t *const copies[2] = { pixels[0], pixels[1] };
+    size_t at = (size_t) columns->start[x] * group->step_bytes;
+    size_t n = MIN (2 * group->step_bytes, n_bytes - at);
+    memcpy (pixels[0], rows[0] + at, n);
+    memcpy (pixels[1], rows[1] + at, n);
+    uint8_t *to[4];
+    for (int i = 0; i < 4; i++)
+      to[i] = lanes[i] ? lanes[i] + (size_t) x * out_step : NULL;
+    kernels->resize_pairs_u8 (1, group->step_bytes, &start,
+        columns->weights + 2 * x, copies, row_weights, to, out_step);
+  }
+}
+
+/* Both passes over a group with two taps each way. */
 static void
 resize_pairs (ForgeResampler *resampler, const ForgeKernels *kernels,
     const ForgeFrame *frame, const ForgeResamplerGroup *group, int y,
@@ -321,22 +286,21 @@ resize_pairs (ForgeResampler *resampler, const ForgeKernels *kernels,
   const ForgeResamplerPlane *plane = &resampler->planes[group->plane];
   const ForgeTaps *columns = &resampler->columns[group->x_shift];
   Window window = row_window (&resampler->rows[plane->y_shift], y);
+  const uint8_t *rows[2];
+  int16_t weights[2] = { window.weights[0],
+    window.n > 1 ? window.weights[1] : 0 };
+  for (int t = 0; t < 2; t++)
+    rows[t] = plane_row (plane, frame, group->plane,
+                  window.first + MIN (t, window.n - 1)) +
+              group->first_byte;
   uint8_t *lanes[4] = { NULL };
   for (int i = 0; i < 4; i++)
     if (group->lanes[i] >= 0)
       lanes[i] = out[group->lanes[i]];
-  for (int t = 0; t < window.n; t++) {
-    uint8_t *picked = resampler->picked + (size_t) t * group->n_picked;
-    const uint8_t *row =
-        plane_row (plane, frame, group->plane, window.first + t);
-    pick_row (group, columns, row + group->first_byte,
-        plane->n_bytes - group->first_byte, picked);
-    resampler->taps[t] = picked;
-  }
-  kernels->resize_v_u8 (group->n_picked, (size_t) window.n, resampler->taps,
-      window.weights, resampler->sums);
-  kernels->resize_pairs_s16 ((size_t) columns->n_out, group->pick_bytes,
-      columns->weights, resampler->sums, lanes, out_step);
+  kernels->resize_pairs_u8 ((size_t) group->n_inside, group->step_bytes,
+      columns->start, columns->weights, rows, weights, lanes, out_step);
+  resize_rest (kernels, group, columns, rows,
+      plane->n_bytes - group->first_byte, weights, lanes, out_step);
 }
 
 /* The vertical pass of one plane, into resampler->sums. */
@@ -402,7 +366,7 @@ forge_resampler_row (ForgeResampler *resampler, const ForgeKernels *kernels,
       pick_group (resampler, frame, group, y, out, out_step);
       continue;
     }
-    if (group->pick_bytes > 0) {
+    if (group->is_pairs) {
       resize_pairs (resampler, kernels, frame, group, y, out, out_step);
       continue;
     }

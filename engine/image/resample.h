@@ -25,11 +25,8 @@ typedef struct {
   size_t first_byte; /* of the first of them, from that of the plane */
   size_t step_bytes; /* from pixel to pixel */
   int lanes[4];      /* the component of every byte of a pixel, or -1 */
-  /* Two taps along the row, few of its bytes: samples of a pixel that are
-   * picked together, before any sum; 0 = not so. */
-  size_t pick_bytes;
-  size_t n_picked; /* bytes of a row of them */
-  int n_inside;    /* outputs whose pixels lie in the row as a whole */
+  gboolean is_pairs; /* two taps each way */
+  int n_inside;      /* outputs of such whose pixels are wholly in the row */
 } ForgeResamplerGroup;
 
 typedef struct {
@@ -42,7 +39,6 @@ typedef struct {
   int n_groups;
   size_t n_samples[2];  /* in a row of the crop, by x_shift */
   const uint8_t **taps; /* scratch: one output row's input rows */
-  uint8_t *picked;      /* scratch: the bytes of them that count */
   int16_t *sums;        /* scratch: what they sum to */
   int16_t *split;       /* scratch: the sums of each component by itself */
   size_t split_elems;   /* of one of them */

@@ -183,14 +183,15 @@ typedef void (*forge_split_s16_fn) (
 typedef void (*forge_resize_h_s16_fn) (size_t n_out, size_t n_taps,
     const int32_t *start, const int16_t *weights, const int16_t *in,
     uint8_t *out, size_t out_step);
-/* Horizontal over two taps that were picked out of the row: group x is
- * in[2 * x * step], two pixels of `step` samples side by side, step 1, 2 or 4:
- *   out[c][x*out_step] = clamp_u8 ((w[2x] in[2x*step + c]
- *                        + w[2x+1] in[(2x+1)*step + c] + 2^20) >> 21)
- * for c < step; out[c] may be NULL. */
-typedef void (*forge_resize_pairs_s16_fn) (size_t n_out, size_t step,
-    const int16_t *weights, const int16_t *in, uint8_t *const *out,
-    size_t out_step);
+/* Both passes at once, where two taps each way make an output. With
+ *   v[i] = (row_weights[0] rows[0][i] + row_weights[1] rows[1][i] + 64) >> 7
+ * and pixels of `step` bytes, step 1 to 4,
+ *   out[c][x*out_step] = clamp_u8 ((w[2x] v[start[x]*step + c]
+ *                        + w[2x+1] v[(start[x]+1)*step + c] + 2^20) >> 21)
+ * for c < step; out[c] may be NULL. All bytes of both pixels may be read. */
+typedef void (*forge_resize_pairs_u8_fn) (size_t n_out, size_t step,
+    const int32_t *start, const int16_t *weights, const uint8_t *const *rows,
+    const int16_t *row_weights, uint8_t *const *out, size_t out_step);
 
 /* Y'CbCr to R'G'B', everything but y_offset in Q16:
  *   r = clamp_u8 ((l + v_to_r * (v - 128) + 2^15) >> 16)

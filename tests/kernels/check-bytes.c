@@ -2,7 +2,7 @@
  *
  * The kernels between frame and tensor, which must give the same bits on
  * every tier: u8_to_f32, resize_v_u8, split_s16, resize_h_s16,
- * resize_pairs_s16 and yuv_to_rgb_u8. */
+ * resize_pairs_u8 and yuv_to_rgb_u8. */
 #include <stdio.h>
 #include <string.h>
 
@@ -207,14 +207,21 @@ check_pairs_case (const Tier *ref, const Tier *tier, size_t n, size_t step)
 {
   const bool at_end = check_below (2);
   const size_t out_step = check_below (2) ? 1 : step + check_below (2);
-  int16_t *in = check_alloc (IN, (2 * n * step + 1) * sizeof *in, at_end);
+  const size_t n_pixels = 2 + check_below (60);
+  uint8_t *in = check_alloc (IN, 2 * n_pixels * step, at_end);
+  check_fill_u8 (in, 2 * n_pixels * step);
+  const uint8_t *const rows[2] = { in, in + n_pixels * step };
+  int16_t row_weights[2];
+  draw_weights (row_weights, 2, check_below (2));
   int16_t *weights =
       check_alloc (WEIGHTS, (2 * n + 1) * sizeof *weights, at_end);
-  for (size_t i = 0; i < 2 * n * step; i++)
-    in[i] = (int16_t) check_below (255 * 128 + 1);
-  for (size_t x = 0; x < n; x++)
+  int32_t *start = check_alloc (START, (n + 1) * sizeof *start, at_end);
+  for (size_t x = 0; x < n; x++) {
     draw_weights (weights + 2 * x, 2, check_below (2));
+    start[x] = (int32_t) check_below ((uint32_t) n_pixels - 1);
+  }
   const size_t apart = out_step == 1 ? n : 1;
+  const bool backwards = check_below (2);
   const size_t out_bytes = (step - 1) * apart + n * out_step;
   uint8_t *out = check_alloc (OUT, out_bytes, at_end);
   uint8_t *want = check_alloc (WANT, out_bytes, at_end);
@@ -223,11 +230,14 @@ check_pairs_case (const Tier *ref, const Tier *tier, size_t n, size_t step)
   uint8_t *to[4], *expected[4];
   for (size_t c = 0; c < step; c++) {
     const bool wanted = check_below (4) > 0;
-    to[c] = wanted ? out + c * apart : NULL;
-    expected[c] = wanted ? want + c * apart : NULL;
+    const size_t at = (backwards ? step - 1 - c : c) * apart;
+    to[c] = wanted ? out + at : NULL;
+    expected[c] = wanted ? want + at : NULL;
   }
-  tier->kernels.resize_pairs_s16 (n, step, weights, in, to, out_step);
-  ref->kernels.resize_pairs_s16 (n, step, weights, in, expected, out_step);
+  tier->kernels.resize_pairs_u8 (
+      n, step, start, weights, rows, row_weights, to, out_step);
+  ref->kernels.resize_pairs_u8 (
+      n, step, start, weights, rows, row_weights, expected, out_step);
   char what[64];
   snprintf (
       what, sizeof what, "n %zu step %zu out_step %zu", n, step, out_step);
@@ -235,18 +245,21 @@ check_pairs_case (const Tier *ref, const Tier *tier, size_t n, size_t step)
 }
 
 void
-check_resize_pairs_s16 (const Tier *ref, const Tier *tier)
+check_resize_pairs_u8 (const Tier *ref, const Tier *tier)
 {
-  const int16_t in[4] = { 200 * 128, 40 * 128, 100 * 128, 80 * 128 };
-  const int16_t weights[2] = { 8192, 8192 };
+  const uint8_t above[4] = { 240, 40, 120, 80 }, below[4] = { 160, 40, 80, 80 };
+  const uint8_t *const rows[2] = { above, below };
+  const int16_t half[2] = { 8192, 8192 };
+  const int32_t start = 0;
   uint8_t out[2] = { 0, 0 };
   uint8_t *const to[2] = { &out[0], &out[1] };
-  tier->kernels.resize_pairs_s16 (1, 2, weights, in, to, 1);
+  tier->kernels.resize_pairs_u8 (1, 2, &start, half, rows, half, to, 1);
   if (out[0] != 150 || out[1] != 60)
     check_fail ("means are %u and %u, expected 150 and 60", out[0], out[1]);
-  for (size_t step = 1; step <= 4; step *= 2)
+  for (size_t step = 1; step <= 4; step++)
     for (size_t n = 0; n <= 70; n++)
-      check_pairs_case (ref, tier, n, step);
+      for (int i = 0; i < 4; i++)
+        check_pairs_case (ref, tier, n, step);
 }
 
 /* BT.601, studio range. */
@@ -441,32 +454,40 @@ bench_resize_h_s16 (const Tier *tier)
 static void
 run_pairs (void *data)
 {
+  static const int16_t half[2] = { 8192, 8192 };
   Bench *bench = data;
   uint8_t *out = bench->out;
-  uint8_t *const to[4] = { out, out + bench->n, out + 2 * bench->n };
-  bench->tier->kernels.resize_pairs_s16 (
-      bench->n, bench->step, bench->weights, bench->in, to, 1);
+  const size_t apart = bench->step < 3 ? bench->n : 1;
+  uint8_t *const to[4] = { out, out + apart, out + 2 * apart };
+  bench->tier->kernels.resize_pairs_u8 (bench->n, bench->step, bench->start,
+      bench->weights, bench->rows, half, to, bench->step < 3 ? 1 : 3);
 }
 
+/* From rows of 1920 pixels to 224: planes of one and two channels, and
+ * R'G'B'. */
 void
-bench_resize_pairs_s16 (const Tier *tier)
+bench_resize_pairs_u8 (const Tier *tier)
 {
-  enum { N_OUT = 224 };
+  enum { WIDTH = 1920, N_OUT = 224 };
   int16_t *weights = check_alloc (WEIGHTS, N_OUT * 2 * sizeof *weights, false);
-  for (int x = 0; x < N_OUT; x++)
+  int32_t *start = check_alloc (START, N_OUT * sizeof *start, false);
+  for (int x = 0; x < N_OUT; x++) {
+    start[x] = x * (WIDTH - 2) / N_OUT;
     draw_weights (weights + 2 * x, 2, false);
-  for (size_t step = 1; step <= 4; step *= 2) {
+  }
+  for (size_t step = 1; step <= 4; step++) {
+    const uint8_t *in = check_alloc (IN, 2 * WIDTH * step, false);
     Bench bench = { .tier = tier,
       .n = N_OUT,
       .step = step,
-      .in = check_alloc (IN, 2 * N_OUT * step * sizeof (int16_t), false),
+      .rows = { in, in + WIDTH * step },
       .weights = weights,
+      .start = start,
       .out = check_alloc (OUT, N_OUT * 4, false) };
     char shape[64];
-    snprintf (shape, sizeof shape, "to 224, step %zu", step);
-    bench_report (tier, "resize_pairs_s16", shape,
-        bench_seconds (run_pairs, &bench), 0,
-        (double) (N_OUT * 2 * step * sizeof (int16_t)));
+    snprintf (shape, sizeof shape, "1920 to 224, step %zu", step);
+    bench_report (tier, "resize_pairs_u8", shape,
+        bench_seconds (run_pairs, &bench), 0, (double) (N_OUT * 4 * step));
   }
 }
 

@@ -403,16 +403,121 @@ vq_store_shifted21 (uint8_t *p, vq a, vq b)
   _mm_storel_epi64 ((__m128i *) p, _mm_packus_epi16 (words, words));
 }
 
-/* The same of a, b, c and d, every other one to even and to odd: eight bytes
+/* The same of a, b, c and d as sixteen bytes. */
+static inline __m128i
+vb_shifted21 (vq a, vq b, vq c, vq d)
+{
+  return _mm_packus_epi16 (vq_shifted21 (a, b), vq_shifted21 (c, d));
+}
+
+/* The same, every other one to even and to odd: eight bytes
  * each. */
 static inline void
 vq_split_shifted21 (uint8_t *even, uint8_t *odd, vq a, vq b, vq c, vq d)
 {
   const __m128i order =
       _mm_setr_epi8 (0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-  const __m128i bytes =
-      _mm_packus_epi16 (vq_shifted21 (a, b), vq_shifted21 (c, d));
-  const __m128i split = _mm_shuffle_epi8 (bytes, order);
+  const __m128i split = _mm_shuffle_epi8 (vb_shifted21 (a, b, c, d), order);
   _mm_storel_epi64 ((__m128i *) even, split);
   _mm_storel_epi64 ((__m128i *) odd, _mm_srli_si128 (split, 8));
+}
+
+/* 16 bytes. */
+typedef __m128i vb;
+
+static inline vb
+vb_load (const uint8_t *p)
+{
+  return _mm_loadu_si128 ((const __m128i *) p);
+}
+
+static inline void
+vb_store (uint8_t *p, vb x)
+{
+  _mm_storeu_si128 ((__m128i *) p, x);
+}
+
+/* The first 12 bytes. */
+static inline void
+vb_store12 (uint8_t *p, vb x)
+{
+  _mm_storel_epi64 ((__m128i *) p, x);
+  _mm_storeu_si32 (p + 8, _mm_srli_si128 (x, 8));
+}
+
+/* x[order[0]], x[order[1]], ... */
+static inline vb
+vb_turned (vb x, vb order)
+{
+  return _mm_shuffle_epi8 (x, order);
+}
+
+/* Bytes of any alignment. */
+typedef int16_t vb_two __attribute__ ((aligned (1), may_alias));
+typedef int32_t vb_four __attribute__ ((aligned (1), may_alias));
+
+/* Eight pairs of pixels of one byte: p[start[i]], p[start[i] + 1]. */
+static inline vb
+vb_load_eight2 (const uint8_t *p, const int32_t *start)
+{
+  vb x = _mm_loadu_si16 (p + start[0]);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[1]), 1);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[2]), 2);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[3]), 3);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[4]), 4);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[5]), 5);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[6]), 6);
+  return _mm_insert_epi16 (x, *(const vb_two *) (p + start[7]), 7);
+}
+
+/* Four pairs of pixels of two bytes. */
+static inline vb
+vb_load_four4 (const uint8_t *p, const int32_t *start)
+{
+  vb x = _mm_loadu_si32 (p + 2 * (ptrdiff_t) start[0]);
+  x = _mm_insert_epi32 (
+      x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[1]), 1);
+  x = _mm_insert_epi32 (
+      x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[2]), 2);
+  return _mm_insert_epi32 (
+      x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[3]), 3);
+}
+
+/* Two pairs of pixels of four bytes. */
+static inline vb
+vb_load_two8 (const uint8_t *p, const int32_t *start)
+{
+  const __m128i x = _mm_loadu_si64 (p + 4 * (ptrdiff_t) start[0]);
+  const __m128i y = _mm_loadu_si64 (p + 4 * (ptrdiff_t) start[1]);
+  return _mm_unpacklo_epi64 (x, y);
+}
+
+/* Two pairs of pixels of three bytes, each of four then: what the fourth one
+ * is does not matter. */
+static inline vb
+vb_load_two6 (const uint8_t *p, const int32_t *start)
+{
+  const __m128i order =
+      _mm_setr_epi8 (0, 1, 2, 2, 5, 6, 7, 7, 8, 9, 10, 10, 13, 14, 15, 15);
+  const uint8_t *a = p + 3 * (ptrdiff_t) start[0];
+  const uint8_t *b = p + 3 * (ptrdiff_t) start[1];
+  vb x = _mm_loadu_si32 (a);
+  x = _mm_insert_epi32 (x, *(const vb_four *) (a + 2), 1);
+  x = _mm_insert_epi32 (x, *(const vb_four *) b, 2);
+  x = _mm_insert_epi32 (x, *(const vb_four *) (b + 2), 3);
+  return _mm_shuffle_epi8 (x, order);
+}
+
+/* (a * wa + b * wb + 64) >> 7, saturated: 16 sums. */
+static inline void
+vh_sum_rows (vb a, vb b, vs_pair weights, vh *lo, vh *hi)
+{
+  const __m256i half = _mm256_set1_epi32 (64);
+  const __m256i x = _mm256_cvtepu8_epi16 (_mm_unpacklo_epi8 (a, b));
+  const __m256i y = _mm256_cvtepu8_epi16 (_mm_unpackhi_epi8 (a, b));
+  const __m256i words = vsum_shifted7 (
+      vsum_madd (half, x, weights), vsum_madd (half, y, weights));
+  const __m256i in_order = _mm256_permute4x64_epi64 (words, 0xD8);
+  *lo = _mm256_castsi256_si128 (in_order);
+  *hi = _mm256_extracti128_si256 (in_order, 1);
 }

@@ -380,7 +380,17 @@ vq_store_shifted21 (uint8_t *p, vq a, vq b)
   vst1_u8 (p, vqmovun_s16 (words));
 }
 
-/* The same of a, b, c and d, every other one to even and to odd: eight bytes
+/* The same of a, b, c and d as sixteen bytes. */
+static inline uint8x16_t
+vb_shifted21 (vq a, vq b, vq c, vq d)
+{
+  uint8_t bytes[16];
+  vq_store_shifted21 (bytes, a, b);
+  vq_store_shifted21 (bytes + 8, c, d);
+  return vld1q_u8 (bytes);
+}
+
+/* The same, every other one to even and to odd: eight bytes
  * each. */
 static inline void
 vq_split_shifted21 (uint8_t *even, uint8_t *odd, vq a, vq b, vq c, vq d)
@@ -402,4 +412,89 @@ vb_store_interleaved3 (
 {
   const uint8x16x3_t x = { { vld1q_u8 (a), vld1q_u8 (b), vld1q_u8 (c) } };
   vst3q_u8 (p, x);
+}
+
+/* 16 bytes. */
+typedef uint8x16_t vb;
+
+static inline vb
+vb_load (const uint8_t *p)
+{
+  return vld1q_u8 (p);
+}
+
+static inline void
+vb_store (uint8_t *p, vb x)
+{
+  vst1q_u8 (p, x);
+}
+
+/* Bytes of any alignment. */
+typedef uint16_t vb_two __attribute__ ((aligned (1), may_alias));
+typedef uint32_t vb_four __attribute__ ((aligned (1), may_alias));
+
+/* The first 12 bytes. */
+static inline void
+vb_store12 (uint8_t *p, vb x)
+{
+  vst1_u8 (p, vget_low_u8 (x));
+  *(vb_four *) (p + 8) = vgetq_lane_u32 (vreinterpretq_u32_u8 (x), 2);
+}
+
+/* x[order[0]], x[order[1]], ... */
+static inline vb
+vb_turned (vb x, vb order)
+{
+  return vqtbl1q_u8 (x, order);
+}
+
+/* Eight pairs of pixels of one byte: p[start[i]], p[start[i] + 1]. */
+static inline vb
+vb_load_eight2 (const uint8_t *p, const int32_t *start)
+{
+  vb_two pairs[8];
+  for (int i = 0; i < 8; i++)
+    pairs[i] = *(const vb_two *) (p + start[i]);
+  return vld1q_u8 ((const uint8_t *) pairs);
+}
+
+/* Four pairs of pixels of two bytes. */
+static inline vb
+vb_load_four4 (const uint8_t *p, const int32_t *start)
+{
+  vb_four pairs[4];
+  for (int i = 0; i < 4; i++)
+    pairs[i] = *(const vb_four *) (p + 2 * (ptrdiff_t) start[i]);
+  return vld1q_u8 ((const uint8_t *) pairs);
+}
+
+/* Two pairs of pixels of four bytes. */
+static inline vb
+vb_load_two8 (const uint8_t *p, const int32_t *start)
+{
+  return vcombine_u8 (vld1_u8 (p + 4 * (ptrdiff_t) start[0]),
+      vld1_u8 (p + 4 * (ptrdiff_t) start[1]));
+}
+
+/* Two pairs of pixels of three bytes, each of four then: what the fourth one
+ * is does not matter. */
+static inline vb
+vb_load_two6 (const uint8_t *p, const int32_t *start)
+{
+  static const uint8_t order[16] = { 0, 1, 2, 2, 5, 6, 7, 7, 8, 9, 10, 10, 13,
+    14, 15, 15 };
+  const uint8_t *a = p + 3 * (ptrdiff_t) start[0];
+  const uint8_t *b = p + 3 * (ptrdiff_t) start[1];
+  const vb_four parts[4] = { *(const vb_four *) a, *(const vb_four *) (a + 2),
+    *(const vb_four *) b, *(const vb_four *) (b + 2) };
+  return vqtbl1q_u8 (vld1q_u8 ((const uint8_t *) parts), vld1q_u8 (order));
+}
+
+/* (a * wa + b * wb + 64) >> 7, saturated: 16 sums. */
+static inline void
+vh_sum_rows (vb a, vb b, vs_pair weights, vh *lo, vh *hi)
+{
+  const vsum sum = vsum_madd2 (vsum_splat (64), a, b, weights);
+  *lo = vcombine_s16 (vqshrn_n_s32 (sum.a, 7), vqshrn_n_s32 (sum.b, 7));
+  *hi = vcombine_s16 (vqshrn_n_s32 (sum.c, 7), vqshrn_n_s32 (sum.d, 7));
 }

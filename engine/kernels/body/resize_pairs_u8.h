@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Resize by two taps each way, eight outputs at a time. The pixels that count
+ * go from the two rows into registers, pair by pair, and stay there: the rows
+ * are summed, then neighbours. Where pixels have several samples those of one
+ * channel are brought side by side in between. Outputs that fill no group go
+ * to ref. */
+#include <stdbool.h>
+
+#include "kernels/simd/simd.h"
+
+enum { GROUP = 8, MAX_STEP = 4 };
+
+typedef struct {
+  const int32_t *start;
+  const int16_t *weights;
+  const uint8_t *rows[2];
+  vs_pair row_weights;
+  uint8_t *out[MAX_STEP];
+  size_t out_step;
+} Job;
+
+/* Sums over the rows of a vector of pairs: those of output x and the next
+ * ones. */
+static ALWAYS_INLINE void
+sum_rows (const Job *job, const size_t step, size_t x, vh *lo, vh *hi)
+{
+  const int32_t *start = job->start + x;
+  if (step == 1)
+    vh_sum_rows (vb_load_eight2 (job->rows[0], start),
+        vb_load_eight2 (job->rows[1], start), job->row_weights, lo, hi);
+  else if (step == 2)
+    vh_sum_rows (vb_load_four4 (job->rows[0], start),
+        vb_load_four4 (job->rows[1], start), job->row_weights, lo, hi);
+  else if (step == 3)
+    vh_sum_rows (vb_load_two6 (job->rows[0], start),
+        vb_load_two6 (job->rows[1], start), job->row_weights, lo, hi);
+  else
+    vh_sum_rows (vb_load_two8 (job->rows[0], start),
+        vb_load_two8 (job->rows[1], start), job->row_weights, lo, hi);
+}
+
+/* Eight outputs of one channel. */
+static ALWAYS_INLINE void
+group_of_one (const Job *job, size_t x, uint8_t *out)
+{
+  const int16_t *weights = job->weights + 2 * x;
+  vh lo, hi;
+  sum_rows (job, 1, x, &lo, &hi);
+  vq_store_shifted21 (out, vq_pairs (lo, vh_load (weights)),
+      vq_pairs (hi, vh_load (weights + 8)));
+}
+
+/* Eight outputs of two channels. */
+static ALWAYS_INLINE void
+group_of_two (const Job *job, size_t x, uint8_t *first, uint8_t *second)
+{
+  const int16_t *w = job->weights + 2 * x;
+  vh a, b, c, d;
+  sum_rows (job, 2, x, &a, &b);
+  sum_rows (job, 2, x + 4, &c, &d);
+  vq_split_shifted21 (first, second,
+      vq_pairs (vh_pair_up2 (a), vh_load_twice (w)),
+      vq_pairs (vh_pair_up2 (b), vh_load_twice (w + 4)),
+      vq_pairs (vh_pair_up2 (c), vh_load_twice (w + 8)),
+      vq_pairs (vh_pair_up2 (d), vh_load_twice (w + 12)));
+}
+
+/* Four outputs of four channels, interleaved. */
+static ALWAYS_INLINE vb
+four_of_four (const Job *job, const size_t step, size_t x)
+{
+  const int16_t *w = job->weights + 2 * x;
+  vh a, b, c, d;
+  sum_rows (job, step, x, &a, &b);
+  sum_rows (job, step, x + 2, &c, &d);
+  return vb_shifted21 (vq_pairs (vh_pair_up4 (a), vh_load_fourfold (w)),
+      vq_pairs (vh_pair_up4 (b), vh_load_fourfold (w + 2)),
+      vq_pairs (vh_pair_up4 (c), vh_load_fourfold (w + 4)),
+      vq_pairs (vh_pair_up4 (d), vh_load_fourfold (w + 6)));
+}
+
+/* Eight bytes, `step` apart, to where they belong. */
+static ALWAYS_INLINE void
+spread (const uint8_t *bytes, const size_t step, uint8_t *out, size_t out_step)
+{
+  for (size_t i = 0; out && i < GROUP; i++)
+    out[i * out_step] = bytes[i * step];
+}
+
+static ALWAYS_INLINE void
+run_few (const Job *job, const size_t step, size_t n_groups)
+{
+  /* whole groups go where they belong at once */
+  const bool direct = job->out_step == 1 && job->out[0] && job->out[step - 1];
+  for (size_t x = 0; x < n_groups * GROUP; x += GROUP) {
+    uint8_t bytes[2][GROUP];
+    uint8_t *first = direct ? job->out[0] + x : bytes[0];
+    uint8_t *second = direct ? job->out[step - 1] + x : bytes[1];
+    if (step == 1)
+      group_of_one (job, x, first);
+    else
+      group_of_two (job, x, first, second);
+    for (size_t c = 0; c < step && !direct; c++)
+      if (job->out[c])
+        spread (bytes[c], 1, job->out[c] + x * job->out_step, job->out_step);
+  }
+}
+
+/* Where three channels go side by side, `order` says which of four comes
+ * first, second and third, in four pixels of three bytes; FALSE: they do not.
+ */
+static bool
+find_order (const Job *job, uint8_t *order, uint8_t **first)
+{
+  size_t n = 0;
+  *first = NULL;
+  for (size_t c = 0; c < MAX_STEP; c++)
+    if (job->out[c] && (!*first || job->out[c] < *first))
+      *first = job->out[c];
+  for (size_t c = 0; c < MAX_STEP; c++)
+    if (job->out[c]) {
+      const size_t place = (size_t) (job->out[c] - *first);
+      if (place > 2)
+        return false;
+      for (size_t i = 0; i < 4; i++)
+        order[3 * i + place] = (uint8_t) (4 * i + c);
+      n += (size_t) 1 << 2 * place;
+    }
+  return job->out_step == 3 && n == 1 + 4 + 16;
+}
+
+static ALWAYS_INLINE void
+run_many (const Job *job, const size_t step, size_t n_groups)
+{
+  uint8_t order[16] = { 0 }, *first;
+  const bool direct = find_order (job, order, &first);
+  const vb turn = vb_load (order);
+  for (size_t x = 0; x < n_groups * GROUP; x += GROUP) {
+    const vb lo = four_of_four (job, step, x);
+    const vb hi = four_of_four (job, step, x + 4);
+    if (direct) {
+      vb_store12 (first + 3 * x, vb_turned (lo, turn));
+      vb_store12 (first + 3 * x + 12, vb_turned (hi, turn));
+      continue;
+    }
+    uint8_t bytes[4 * GROUP];
+    vb_store (bytes, lo);
+    vb_store (bytes + 16, hi);
+    for (size_t c = 0; c < step; c++)
+      if (job->out[c])
+        spread (bytes + c, 4, job->out[c] + x * job->out_step, job->out_step);
+  }
+}
+
+void
+FORGE_VARIANT (resize_pairs_u8) (size_t n_out, size_t step,
+    const int32_t *start, const int16_t *weights, const uint8_t *const *rows,
+    const int16_t *row_weights, uint8_t *const *out, size_t out_step)
+{
+  const size_t n_groups = n_out / GROUP, done = n_groups * GROUP;
+  Job job = { start, weights, { rows[0], rows[1] },
+    vs_weights (row_weights[0], row_weights[1]), { NULL }, out_step };
+  uint8_t *rest[MAX_STEP] = { NULL };
+  for (size_t c = 0; c < step; c++) {
+    job.out[c] = out[c];
+    rest[c] = out[c] ? out[c] + done * out_step : NULL;
+  }
+  if (step == 1)
+    run_few (&job, 1, n_groups);
+  else if (step == 2)
+    run_few (&job, 2, n_groups);
+  else if (step == 3)
+    run_many (&job, 3, n_groups);
+  else
+    run_many (&job, 4, n_groups);
+  forge_resize_pairs_u8_ref (n_out - done, step, start + done,
+      weights + 2 * done, rows, row_weights, rest, out_step);
+}
