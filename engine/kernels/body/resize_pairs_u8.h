@@ -20,64 +20,61 @@ typedef struct {
   size_t out_step;
 } Job;
 
-/* Sums over the rows of a vector of pairs: those of output x and the next
- * ones. */
-static ALWAYS_INLINE void
-sum_rows (const Job *job, const size_t step, size_t x, vh *lo, vh *hi)
+/* Sums over the rows of 16 samples: the pairs of output x and the next. */
+static ALWAYS_INLINE vw
+sum_rows (const Job *job, const size_t step, size_t x)
 {
+  const uint8_t *above = job->rows[0], *below = job->rows[1];
   const int32_t *start = job->start + x;
   if (step == 1)
-    vh_sum_rows (vb_load_eight2 (job->rows[0], start),
-        vb_load_eight2 (job->rows[1], start), job->row_weights, lo, hi);
-  else if (step == 2)
-    vh_sum_rows (vb_load_four4 (job->rows[0], start),
-        vb_load_four4 (job->rows[1], start), job->row_weights, lo, hi);
-  else if (step == 3)
-    vh_sum_rows (vb_load_two6 (job->rows[0], start),
-        vb_load_two6 (job->rows[1], start), job->row_weights, lo, hi);
-  else
-    vh_sum_rows (vb_load_two8 (job->rows[0], start),
-        vb_load_two8 (job->rows[1], start), job->row_weights, lo, hi);
+    return vw_sum_rows (vb_load_eight2 (above, start),
+        vb_load_eight2 (below, start), job->row_weights);
+  if (step == 2)
+    return vw_sum_rows (vb_load_four4 (above, start),
+        vb_load_four4 (below, start), job->row_weights);
+  if (step == 3)
+    return vw_sum_rows (vb_load_two6 (above, start),
+        vb_load_two6 (below, start), job->row_weights);
+  return vw_sum_rows (vb_load_two8 (above, start), vb_load_two8 (below, start),
+      job->row_weights);
 }
 
 /* Eight outputs of one channel. */
 static ALWAYS_INLINE void
 group_of_one (const Job *job, size_t x, uint8_t *out)
 {
-  const int16_t *weights = job->weights + 2 * x;
-  vh lo, hi;
-  sum_rows (job, 1, x, &lo, &hi);
-  vq_store_shifted21 (out, vq_pairs (lo, vh_load (weights)),
-      vq_pairs (hi, vh_load (weights + 8)));
+  vd_store_u8 (out, vd_pairs_shifted21 (
+                        sum_rows (job, 1, x), vw_load (job->weights + 2 * x)));
+}
+
+/* Four outputs of two channels. */
+static ALWAYS_INLINE vd
+four_of_two (const Job *job, size_t x)
+{
+  return vd_pairs_shifted21 (
+      vw_pair_up2 (sum_rows (job, 2, x)), vw_load_twice (job->weights + 2 * x));
 }
 
 /* Eight outputs of two channels. */
 static ALWAYS_INLINE void
 group_of_two (const Job *job, size_t x, uint8_t *first, uint8_t *second)
 {
-  const int16_t *w = job->weights + 2 * x;
-  vh a, b, c, d;
-  sum_rows (job, 2, x, &a, &b);
-  sum_rows (job, 2, x + 4, &c, &d);
-  vq_split_shifted21 (first, second,
-      vq_pairs (vh_pair_up2 (a), vh_load_twice (w)),
-      vq_pairs (vh_pair_up2 (b), vh_load_twice (w + 4)),
-      vq_pairs (vh_pair_up2 (c), vh_load_twice (w + 8)),
-      vq_pairs (vh_pair_up2 (d), vh_load_twice (w + 12)));
+  vd_split_u8 (first, second, four_of_two (job, x), four_of_two (job, x + 4));
+}
+
+/* Two outputs of four channels. */
+static ALWAYS_INLINE vd
+two_of_four (const Job *job, const size_t step, size_t x)
+{
+  return vd_pairs_shifted21 (vw_pair_up4 (sum_rows (job, step, x)),
+      vw_load_fourfold (job->weights + 2 * x));
 }
 
 /* Four outputs of four channels, interleaved. */
 static ALWAYS_INLINE vb
 four_of_four (const Job *job, const size_t step, size_t x)
 {
-  const int16_t *w = job->weights + 2 * x;
-  vh a, b, c, d;
-  sum_rows (job, step, x, &a, &b);
-  sum_rows (job, step, x + 2, &c, &d);
-  return vb_shifted21 (vq_pairs (vh_pair_up4 (a), vh_load_fourfold (w)),
-      vq_pairs (vh_pair_up4 (b), vh_load_fourfold (w + 2)),
-      vq_pairs (vh_pair_up4 (c), vh_load_fourfold (w + 4)),
-      vq_pairs (vh_pair_up4 (d), vh_load_fourfold (w + 6)));
+  return vd_bytes (two_of_four (job, step, x), two_of_four (job, step, x + 2));
 }
 
 /* Eight bytes, `step` apart, to where they belong. */

@@ -357,36 +357,6 @@ vq_pairs (vh a, vh w)
   return _mm_madd_epi16 (a, w);
 }
 
-/* Lanes 0 2 1 3 4 6 5 7: two pixels of two channels each, twice, channel by
- * channel. */
-static inline vh
-vh_pair_up2 (vh x)
-{
-  return _mm_shufflehi_epi16 (_mm_shufflelo_epi16 (x, 0xD8), 0xD8);
-}
-
-/* Lanes 0 4 1 5 2 6 3 7: two pixels of four channels, channel by channel. */
-static inline vh
-vh_pair_up4 (vh x)
-{
-  return _mm_unpacklo_epi16 (x, _mm_srli_si128 (x, 8));
-}
-
-/* p[0] p[1] p[0] p[1] p[2] p[3] p[2] p[3] */
-static inline vh
-vh_load_twice (const int16_t *p)
-{
-  const __m128i x = _mm_loadl_epi64 ((const __m128i *) p);
-  return _mm_unpacklo_epi32 (x, x);
-}
-
-/* p[0] p[1], four times. */
-static inline vh
-vh_load_fourfold (const int16_t *p)
-{
-  return _mm_shuffle_epi32 (_mm_loadu_si32 (p), 0);
-}
-
 static inline __m128i
 vq_shifted21 (vq a, vq b)
 {
@@ -401,25 +371,6 @@ vq_store_shifted21 (uint8_t *p, vq a, vq b)
 {
   const __m128i words = vq_shifted21 (a, b);
   _mm_storel_epi64 ((__m128i *) p, _mm_packus_epi16 (words, words));
-}
-
-/* The same of a, b, c and d as sixteen bytes. */
-static inline __m128i
-vb_shifted21 (vq a, vq b, vq c, vq d)
-{
-  return _mm_packus_epi16 (vq_shifted21 (a, b), vq_shifted21 (c, d));
-}
-
-/* The same, every other one to even and to odd: eight bytes
- * each. */
-static inline void
-vq_split_shifted21 (uint8_t *even, uint8_t *odd, vq a, vq b, vq c, vq d)
-{
-  const __m128i order =
-      _mm_setr_epi8 (0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-  const __m128i split = _mm_shuffle_epi8 (vb_shifted21 (a, b, c, d), order);
-  _mm_storel_epi64 ((__m128i *) even, split);
-  _mm_storel_epi64 ((__m128i *) odd, _mm_srli_si128 (split, 8));
 }
 
 /* 16 bytes. */
@@ -456,40 +407,41 @@ vb_turned (vb x, vb order)
 typedef int16_t vb_two __attribute__ ((aligned (1), may_alias));
 typedef int32_t vb_four __attribute__ ((aligned (1), may_alias));
 
-/* Eight pairs of pixels of one byte: p[start[i]], p[start[i] + 1]. */
+/* Eight pairs of pixels of one byte, p[start[i]] and p[start[i] + 1], in the
+ * order that vw_sum_rows puts right: 0 1, 4 5, 2 3, 6 7. */
 static inline vb
 vb_load_eight2 (const uint8_t *p, const int32_t *start)
 {
   vb x = _mm_loadu_si16 (p + start[0]);
   x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[1]), 1);
-  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[2]), 2);
-  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[3]), 3);
-  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[4]), 4);
-  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[5]), 5);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[4]), 2);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[5]), 3);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[2]), 4);
+  x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[3]), 5);
   x = _mm_insert_epi16 (x, *(const vb_two *) (p + start[6]), 6);
   return _mm_insert_epi16 (x, *(const vb_two *) (p + start[7]), 7);
 }
 
-/* Four pairs of pixels of two bytes. */
+/* Four pairs of pixels of two bytes: 0, 2, 1, 3. */
 static inline vb
 vb_load_four4 (const uint8_t *p, const int32_t *start)
 {
   vb x = _mm_loadu_si32 (p + 2 * (ptrdiff_t) start[0]);
   x = _mm_insert_epi32 (
-      x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[1]), 1);
+      x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[2]), 1);
   x = _mm_insert_epi32 (
-      x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[2]), 2);
+      x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[1]), 2);
   return _mm_insert_epi32 (
       x, *(const vb_four *) (p + 2 * (ptrdiff_t) start[3]), 3);
 }
 
-/* Two pairs of pixels of four bytes. */
+/* Two pairs of pixels of four bytes: the first pixels, then the second. */
 static inline vb
 vb_load_two8 (const uint8_t *p, const int32_t *start)
 {
   const __m128i x = _mm_loadu_si64 (p + 4 * (ptrdiff_t) start[0]);
   const __m128i y = _mm_loadu_si64 (p + 4 * (ptrdiff_t) start[1]);
-  return _mm_unpacklo_epi64 (x, y);
+  return _mm_unpacklo_epi32 (x, y);
 }
 
 /* Two pairs of pixels of three bytes, each of four then: what the fourth one
@@ -498,7 +450,7 @@ static inline vb
 vb_load_two6 (const uint8_t *p, const int32_t *start)
 {
   const __m128i order =
-      _mm_setr_epi8 (0, 1, 2, 2, 5, 6, 7, 7, 8, 9, 10, 10, 13, 14, 15, 15);
+      _mm_setr_epi8 (0, 1, 2, 2, 8, 9, 10, 10, 5, 6, 7, 7, 13, 14, 15, 15);
   const uint8_t *a = p + 3 * (ptrdiff_t) start[0];
   const uint8_t *b = p + 3 * (ptrdiff_t) start[1];
   vb x = _mm_loadu_si32 (a);
@@ -508,16 +460,105 @@ vb_load_two6 (const uint8_t *p, const int32_t *start)
   return _mm_shuffle_epi8 (x, order);
 }
 
-/* (a * wa + b * wb + 64) >> 7, saturated: 16 sums. */
-static inline void
-vh_sum_rows (vb a, vb b, vs_pair weights, vh *lo, vh *hi)
+/* 16 lanes of int16, and 8 of int32. */
+typedef __m256i vw;
+typedef __m256i vd;
+
+/* (a * wa + b * wb + 64) >> 7, saturated. */
+static inline vw
+vw_sum_rows (vb a, vb b, vs_pair weights)
 {
   const __m256i half = _mm256_set1_epi32 (64);
   const __m256i x = _mm256_cvtepu8_epi16 (_mm_unpacklo_epi8 (a, b));
   const __m256i y = _mm256_cvtepu8_epi16 (_mm_unpackhi_epi8 (a, b));
-  const __m256i words = vsum_shifted7 (
+  return vsum_shifted7 (
       vsum_madd (half, x, weights), vsum_madd (half, y, weights));
-  const __m256i in_order = _mm256_permute4x64_epi64 (words, 0xD8);
-  *lo = _mm256_castsi256_si128 (in_order);
-  *hi = _mm256_extracti128_si256 (in_order, 1);
+}
+
+/* Four pairs of pixels of two samples each, pair by pair sample by sample:
+ * lanes 0 2 1 3 of every four. */
+static inline vw
+vw_pair_up2 (vw x)
+{
+  const __m256i order = _mm256_broadcastsi128_si256 (
+      _mm_setr_epi8 (0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
+  return _mm256_shuffle_epi8 (x, order);
+}
+
+/* Two pairs of pixels of four samples each: lanes 0 4 1 5 2 6 3 7 of every
+ * eight. */
+static inline vw
+vw_pair_up4 (vw x)
+{
+  const __m256i order = _mm256_broadcastsi128_si256 (
+      _mm_setr_epi8 (0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15));
+  return _mm256_shuffle_epi8 (x, order);
+}
+
+static inline vw
+vw_load (const int16_t *p)
+{
+  return _mm256_loadu_si256 ((const __m256i *) p);
+}
+
+/* p[0] p[1] p[0] p[1] p[2] p[3] p[2] p[3] ... p[7] */
+static inline vw
+vw_load_twice (const int16_t *p)
+{
+  return _mm256_permutevar8x32_epi32 (_mm256_castsi128_si256 (vh_load (p)),
+      _mm256_setr_epi32 (0, 0, 1, 1, 2, 2, 3, 3));
+}
+
+/* p[0] p[1], four times, and p[2] p[3]. */
+static inline vw
+vw_load_fourfold (const int16_t *p)
+{
+  return _mm256_permutevar8x32_epi32 (
+      _mm256_castsi128_si256 (_mm_loadu_si64 (p)),
+      _mm256_setr_epi32 (0, 0, 0, 0, 1, 1, 1, 1));
+}
+
+/* (a[0] w[0] + a[1] w[1] + 2^20) >> 21, ... */
+static inline vd
+vd_pairs_shifted21 (vw a, vw w)
+{
+  const __m256i half = _mm256_set1_epi32 (1 << 20);
+  return _mm256_srai_epi32 (
+      _mm256_add_epi32 (_mm256_madd_epi16 (a, w), half), 21);
+}
+
+/* Clamped to eight bytes. */
+static inline void
+vd_store_u8 (uint8_t *p, vd x)
+{
+  const __m128i words = _mm_packs_epi32 (
+      _mm256_castsi256_si128 (x), _mm256_extracti128_si256 (x, 1));
+  _mm_storel_epi64 ((__m128i *) p, _mm_packus_epi16 (words, words));
+}
+
+/* Clamped to 16 bytes: lanes 0 to 3 of a, of b, then 4 to 7 of both. */
+static inline __m128i
+vd_bytes_by_fours (vd a, vd b)
+{
+  const __m256i words = _mm256_packs_epi32 (a, b);
+  return _mm_packus_epi16 (
+      _mm256_castsi256_si128 (words), _mm256_extracti128_si256 (words, 1));
+}
+
+/* Clamped to 16 bytes. */
+static inline vb
+vd_bytes (vd a, vd b)
+{
+  return _mm_shuffle_epi32 (vd_bytes_by_fours (a, b), 0xD8);
+}
+
+/* Clamped to bytes, every other one to even and to odd: eight each. */
+static inline void
+vd_split_u8 (uint8_t *even, uint8_t *odd, vd a, vd b)
+{
+  const __m128i order =
+      _mm_setr_epi8 (0, 2, 8, 10, 4, 6, 12, 14, 1, 3, 9, 11, 5, 7, 13, 15);
+  const __m128i split = _mm_shuffle_epi8 (vd_bytes_by_fours (a, b), order);
+  _mm_storel_epi64 ((__m128i *) even, split);
+  _mm_storel_epi64 ((__m128i *) odd, _mm_srli_si128 (split, 8));
 }

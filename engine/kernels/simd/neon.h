@@ -326,83 +326,6 @@ vq_sum4_shifted21 (vq a, vq b, vq c, vq d)
   return vget_lane_u32 (vreinterpret_u32_u8 (bytes), 0);
 }
 
-/* a[0] w[0] + a[1] w[1], a[2] w[2] + a[3] w[3], ... */
-static inline vq
-vq_pairs (vh a, vh w)
-{
-  return vpaddq_s32 (
-      vmull_s16 (vget_low_s16 (a), vget_low_s16 (w)), vmull_high_s16 (a, w));
-}
-
-/* Lanes 0 2 1 3 4 6 5 7: two pixels of two channels each, twice, channel by
- * channel. */
-static inline vh
-vh_pair_up2 (vh x)
-{
-  static const uint8_t order[16] = { 0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10,
-    11, 14, 15 };
-  return vreinterpretq_s16_u8 (
-      vqtbl1q_u8 (vreinterpretq_u8_s16 (x), vld1q_u8 (order)));
-}
-
-/* Lanes 0 4 1 5 2 6 3 7: two pixels of four channels, channel by channel. */
-static inline vh
-vh_pair_up4 (vh x)
-{
-  return vzip1q_s16 (x, vextq_s16 (x, x, 4));
-}
-
-/* p[0] p[1] p[0] p[1] p[2] p[3] p[2] p[3] */
-static inline vh
-vh_load_twice (const int16_t *p)
-{
-  const int32x2_t x = vreinterpret_s32_s16 (vld1_s16 (p));
-  return vreinterpretq_s16_s32 (
-      vcombine_s32 (vdup_lane_s32 (x, 0), vdup_lane_s32 (x, 1)));
-}
-
-/* p[0] p[1], four times. */
-static inline vh
-vh_load_fourfold (const int16_t *p)
-{
-  const int16x8_t first = vdupq_n_s16 (p[0]), second = vdupq_n_s16 (p[1]);
-  return vzip1q_s16 (first, second);
-}
-
-/* clamp_u8 ((x + 2^20) >> 21) of a and b as eight bytes. */
-static inline void
-vq_store_shifted21 (uint8_t *p, vq a, vq b)
-{
-  const int32x4_t half = vdupq_n_s32 (1 << 20);
-  const int16x8_t words =
-      vcombine_s16 (vqmovn_s32 (vshrq_n_s32 (vaddq_s32 (a, half), 21)),
-          vqmovn_s32 (vshrq_n_s32 (vaddq_s32 (b, half), 21)));
-  vst1_u8 (p, vqmovun_s16 (words));
-}
-
-/* The same of a, b, c and d as sixteen bytes. */
-static inline uint8x16_t
-vb_shifted21 (vq a, vq b, vq c, vq d)
-{
-  uint8_t bytes[16];
-  vq_store_shifted21 (bytes, a, b);
-  vq_store_shifted21 (bytes + 8, c, d);
-  return vld1q_u8 (bytes);
-}
-
-/* The same, every other one to even and to odd: eight bytes
- * each. */
-static inline void
-vq_split_shifted21 (uint8_t *even, uint8_t *odd, vq a, vq b, vq c, vq d)
-{
-  uint8_t bytes[16];
-  vq_store_shifted21 (bytes, a, b);
-  vq_store_shifted21 (bytes + 8, c, d);
-  const uint8x8x2_t split = vld2_u8 (bytes);
-  vst1_u8 (even, split.val[0]);
-  vst1_u8 (odd, split.val[1]);
-}
-
 #define VB_WIDTH 16
 
 /* a[0] b[0] c[0] a[1] b[1] c[1] ...: 16 bytes of each. */
@@ -490,11 +413,113 @@ vb_load_two6 (const uint8_t *p, const int32_t *start)
   return vqtbl1q_u8 (vld1q_u8 ((const uint8_t *) parts), vld1q_u8 (order));
 }
 
-/* (a * wa + b * wb + 64) >> 7, saturated: 16 sums. */
-static inline void
-vh_sum_rows (vb a, vb b, vs_pair weights, vh *lo, vh *hi)
+/* 16 lanes of int16, and 8 of int32. */
+typedef int16x8x2_t vw;
+typedef int32x4x2_t vd;
+
+/* (a * wa + b * wb + 64) >> 7, saturated. */
+static inline vw
+vw_sum_rows (vb a, vb b, vs_pair weights)
 {
   const vsum sum = vsum_madd2 (vsum_splat (64), a, b, weights);
-  *lo = vcombine_s16 (vqshrn_n_s32 (sum.a, 7), vqshrn_n_s32 (sum.b, 7));
-  *hi = vcombine_s16 (vqshrn_n_s32 (sum.c, 7), vqshrn_n_s32 (sum.d, 7));
+  return (
+      vw) { { vcombine_s16 (vqshrn_n_s32 (sum.a, 7), vqshrn_n_s32 (sum.b, 7)),
+      vcombine_s16 (vqshrn_n_s32 (sum.c, 7), vqshrn_n_s32 (sum.d, 7)) } };
+}
+
+/* Four pairs of pixels of two samples each, pair by pair sample by sample:
+ * lanes 0 2 1 3 of every four. */
+static inline int16x8_t
+vh_pair_up2 (int16x8_t x)
+{
+  static const uint8_t order[16] = { 0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10,
+    11, 14, 15 };
+  return vreinterpretq_s16_u8 (
+      vqtbl1q_u8 (vreinterpretq_u8_s16 (x), vld1q_u8 (order)));
+}
+
+static inline vw
+vw_pair_up2 (vw x)
+{
+  return (vw) { { vh_pair_up2 (x.val[0]), vh_pair_up2 (x.val[1]) } };
+}
+
+/* Two pairs of pixels of four samples each: lanes 0 4 1 5 2 6 3 7 of every
+ * eight. */
+static inline vw
+vw_pair_up4 (vw x)
+{
+  const int16x8_t a = x.val[0], b = x.val[1];
+  return (vw) { { vzip1q_s16 (a, vextq_s16 (a, a, 4)),
+      vzip1q_s16 (b, vextq_s16 (b, b, 4)) } };
+}
+
+static inline vw
+vw_load (const int16_t *p)
+{
+  return (vw) { { vld1q_s16 (p), vld1q_s16 (p + 8) } };
+}
+
+/* p[0] p[1] p[0] p[1] p[2] p[3] p[2] p[3] ... p[7] */
+static inline vw
+vw_load_twice (const int16_t *p)
+{
+  const int32x4_t x = vreinterpretq_s32_s16 (vld1q_s16 (p));
+  return (vw) { { vreinterpretq_s16_s32 (vzip1q_s32 (x, x)),
+      vreinterpretq_s16_s32 (vzip2q_s32 (x, x)) } };
+}
+
+/* p[0] p[1], four times, and p[2] p[3]. */
+static inline vw
+vw_load_fourfold (const int16_t *p)
+{
+  const int32x2_t x = vreinterpret_s32_s16 (vld1_s16 (p));
+  return (vw) { { vreinterpretq_s16_s32 (vdupq_lane_s32 (x, 0)),
+      vreinterpretq_s16_s32 (vdupq_lane_s32 (x, 1)) } };
+}
+
+static inline int32x4_t
+vq_pairs_shifted21 (int16x8_t a, int16x8_t w)
+{
+  const int32x4_t sums = vpaddq_s32 (
+      vmull_s16 (vget_low_s16 (a), vget_low_s16 (w)), vmull_high_s16 (a, w));
+  return vshrq_n_s32 (vaddq_s32 (sums, vdupq_n_s32 (1 << 20)), 21);
+}
+
+/* (a[0] w[0] + a[1] w[1] + 2^20) >> 21, ... */
+static inline vd
+vd_pairs_shifted21 (vw a, vw w)
+{
+  return (vd) { { vq_pairs_shifted21 (a.val[0], w.val[0]),
+      vq_pairs_shifted21 (a.val[1], w.val[1]) } };
+}
+
+static inline uint8x8_t
+vd_eight_u8 (vd x)
+{
+  return vqmovun_s16 (
+      vcombine_s16 (vqmovn_s32 (x.val[0]), vqmovn_s32 (x.val[1])));
+}
+
+/* Clamped to eight bytes. */
+static inline void
+vd_store_u8 (uint8_t *p, vd x)
+{
+  vst1_u8 (p, vd_eight_u8 (x));
+}
+
+/* Clamped to 16 bytes. */
+static inline vb
+vd_bytes (vd a, vd b)
+{
+  return vcombine_u8 (vd_eight_u8 (a), vd_eight_u8 (b));
+}
+
+/* Clamped to bytes, every other one to even and to odd: eight each. */
+static inline void
+vd_split_u8 (uint8_t *even, uint8_t *odd, vd a, vd b)
+{
+  const uint8x8_t x = vd_eight_u8 (a), y = vd_eight_u8 (b);
+  vst1_u8 (even, vuzp1_u8 (x, y));
+  vst1_u8 (odd, vuzp2_u8 (x, y));
 }
