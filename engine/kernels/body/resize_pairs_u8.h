@@ -6,6 +6,7 @@
  * channel are brought side by side in between. Outputs that fill no group go
  * to ref. */
 #include <stdbool.h>
+#include <string.h>
 
 #include "kernels/simd/simd.h"
 
@@ -77,30 +78,31 @@ four_of_four (const Job *job, const size_t step, size_t x)
   return vd_bytes (two_of_four (job, step, x), two_of_four (job, step, x + 2));
 }
 
-/* Eight bytes, `step` apart, to where they belong. */
+/* Eight outputs to where they belong. */
 static ALWAYS_INLINE void
-spread (const uint8_t *bytes, const size_t step, uint8_t *out, size_t out_step)
+spread (const uint8_t *bytes, uint8_t *out, size_t out_step)
 {
-  for (size_t i = 0; out && i < GROUP; i++)
-    out[i * out_step] = bytes[i * step];
+  for (size_t i = 0; i < GROUP; i++)
+    out[i * out_step] = bytes[i];
 }
 
 static ALWAYS_INLINE void
 run_few (const Job *job, const size_t step, size_t n_groups)
 {
   /* whole groups go where they belong at once */
-  const bool direct = job->out_step == 1 && job->out[0] && job->out[step - 1];
+  const bool direct = job->out_step == 1;
   for (size_t x = 0; x < n_groups * GROUP; x += GROUP) {
     uint8_t bytes[2][GROUP];
-    uint8_t *first = direct ? job->out[0] + x : bytes[0];
-    uint8_t *second = direct ? job->out[step - 1] + x : bytes[1];
+    uint8_t *first = direct && job->out[0] ? job->out[0] + x : bytes[0];
+    uint8_t *second =
+        direct && job->out[step - 1] ? job->out[step - 1] + x : bytes[1];
     if (step == 1)
       group_of_one (job, x, first);
     else
       group_of_two (job, x, first, second);
     for (size_t c = 0; c < step && !direct; c++)
       if (job->out[c])
-        spread (bytes[c], 1, job->out[c] + x * job->out_step, job->out_step);
+        spread (bytes[c], job->out[c] + x * job->out_step, job->out_step);
   }
 }
 
@@ -127,26 +129,37 @@ find_order (const Job *job, uint8_t *order, uint8_t **first)
   return job->out_step == 3 && n == 1 + 4 + 16;
 }
 
+/* Four interleaved outputs to where they belong. */
+static ALWAYS_INLINE void
+put_four (const Job *job, const size_t step, size_t x, vb four)
+{
+  static const uint8_t by_channel[16] = { 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10,
+    14, 3, 7, 11, 15 };
+  uint8_t bytes[16];
+  vb_store (bytes, vb_turned (four, vb_load (by_channel)));
+  for (size_t c = 0; c < step; c++) {
+    if (!job->out[c])
+      continue;
+    if (job->out_step == 1)
+      memcpy (job->out[c] + x, bytes + 4 * c, 4);
+    else
+      for (size_t i = 0; i < 4; i++)
+        job->out[c][(x + i) * job->out_step] = bytes[4 * c + i];
+  }
+}
+
 static ALWAYS_INLINE void
 run_many (const Job *job, const size_t step, size_t n_groups)
 {
   uint8_t order[16] = { 0 }, *first;
   const bool direct = find_order (job, order, &first);
   const vb turn = vb_load (order);
-  for (size_t x = 0; x < n_groups * GROUP; x += GROUP) {
-    const vb lo = four_of_four (job, step, x);
-    const vb hi = four_of_four (job, step, x + 4);
-    if (direct) {
-      vb_store12 (first + 3 * x, vb_turned (lo, turn));
-      vb_store12 (first + 3 * x + 12, vb_turned (hi, turn));
-      continue;
-    }
-    uint8_t bytes[4 * GROUP];
-    vb_store (bytes, lo);
-    vb_store (bytes + 16, hi);
-    for (size_t c = 0; c < step; c++)
-      if (job->out[c])
-        spread (bytes + c, 4, job->out[c] + x * job->out_step, job->out_step);
+  for (size_t x = 0; x < n_groups * GROUP; x += 4) {
+    const vb four = four_of_four (job, step, x);
+    if (direct)
+      vb_store12 (first + 3 * x, vb_turned (four, turn));
+    else
+      put_four (job, step, x, four);
   }
 }
 
