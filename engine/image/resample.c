@@ -221,8 +221,10 @@ static void
 pick (const ForgeTaps *columns, const uint8_t *row, size_t step_bytes,
     uint8_t *out, size_t out_step)
 {
-  for (int x = 0; x < columns->n_out; x++)
-    out[(size_t) x * out_step] = row[(size_t) columns->start[x] * step_bytes];
+  const int32_t *start = columns->start; /* bytes may alias what holds it */
+  int n_out = columns->n_out;
+  for (int x = 0; x < n_out; x++)
+    out[(size_t) x * out_step] = row[(size_t) start[x] * step_bytes];
 }
 
 static const uint8_t *
