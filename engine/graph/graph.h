@@ -105,23 +105,39 @@ gboolean forge_graph_run_passes (
 gboolean forge_graph_run_pass (
     ForgeGraph *graph, const char *name, ForgePassSet set, GError **error);
 
+/* A value that lies in another one: the part of its rows from element
+ * @first on, @stride_elems from row to row. */
+typedef struct {
+  const ForgeValue *whole; /* the output of a Concat */
+  int64_t first, stride_elems;
+} ForgeSlice;
+
+/* ForgeValue* -> ForgeSlice*, owned. Inputs of Concats along the last axis
+ * that their producers can write, and all their readers read, in place. */
+GHashTable *forge_graph_find_slices (const ForgeGraph *graph);
+
 /* Memory plan: each activation gets an offset in one arena so that values
  * alive at the same time never overlap. */
 typedef struct {
   size_t arena_bytes;
   GHashTable *offsets; /* ForgeValue* -> GSIZE_TO_POINTER (offset) */
+  GHashTable *slices;  /* of forge_graph_find_slices(); NULL if keep_all */
 } ForgeMemoryPlan;
 
 /* @keep_all: no reuse (training needs every activation). Graph inputs and
  * outputs are placed in the arena too; inputs are never written over. Views
- * share their source's place, in-place operators that of a dying input; a
- * view of a constant has no place. Errors: FORGE_ERROR_SHAPE for an unknown
- * extent, FORGE_ERROR_MEMORY, FORGE_ERROR_UNSUPPORTED for too many values. */
+ * share their source's place, slices that of the whole, in-place operators
+ * that of a dying input; a view of a constant has no place. Errors:
+ * FORGE_ERROR_SHAPE for an unknown extent, FORGE_ERROR_MEMORY,
+ * FORGE_ERROR_UNSUPPORTED for too many values. */
 ForgeMemoryPlan *forge_memory_plan_new (
     const ForgeGraph *graph, gboolean keep_all, GError **error);
 /* FALSE when @value has no place. */
 gboolean forge_memory_plan_find (
     const ForgeMemoryPlan *plan, const ForgeValue *value, size_t *offset_bytes);
+/* As ForgeTensor.slice_stride_elems. */
+int64_t forge_memory_plan_slice_stride (
+    const ForgeMemoryPlan *plan, const ForgeValue *value);
 void forge_memory_plan_free (ForgeMemoryPlan *plan);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ForgeGraph, forge_graph_free)

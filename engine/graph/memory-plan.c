@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Where every activation lies in the arena. Values that share bytes (views,
- * in-place operators) form a block with a life from the node that writes it
- * first to the node that reads it last. Blocks are placed largest first, each
- * into the smallest gap between the blocks alive at the same time.
- * Source: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
- * Inference" (2020), greedy by size, with best fit for the gap. */
+ * slices of a Concat, in-place operators) form a block with a life from the
+ * node that writes it first to the node that reads it last. Blocks are placed
+ * largest first, each into the smallest gap between the blocks alive at the
+ * same time. Source: Pisarchyk and Lee, "Efficient Memory Management for Deep
+ * Neural Net Inference" (2020), greedy by size, with best fit for the gap. */
 #include "base/alloc.h"
 #include "graph/graph.h"
 
@@ -24,6 +24,7 @@ typedef struct {
   gboolean keep_all;
   GArray *blocks;       /* Block */
   GHashTable *block_of; /* ForgeValue* -> number of its block + 1 */
+  GHashTable *slices;   /* ForgeValue* -> ForgeSlice*; NULL = none */
 } Planner;
 
 static Block *
@@ -109,6 +110,29 @@ add_view (Planner *planner, const ForgeValue *in, const ForgeValue *out,
   return TRUE;
 }
 
+static const ForgeSlice *
+slice_of (const Planner *planner, const ForgeValue *value)
+{
+  return planner->slices ? g_hash_table_lookup (planner->slices, value) : NULL;
+}
+
+/* A slice goes into the block of the whole, which begins with the first
+ * slice that is written. */
+static gboolean
+add_value (
+    Planner *planner, const ForgeValue *value, int node_index, GError **error)
+{
+  const ForgeSlice *slice = slice_of (planner, value);
+  const ForgeValue *whole = slice ? slice->whole : value;
+  if (!g_hash_table_contains (planner->block_of, whole) &&
+      !add_block (planner, whole, node_index, error))
+    return FALSE;
+  if (slice)
+    g_hash_table_insert (planner->block_of, (gpointer) value,
+        g_hash_table_lookup (planner->block_of, whole));
+  return TRUE;
+}
+
 /* A block for every value, views in that of their source. */
 static gboolean
 make_blocks (Planner *planner, GError **error)
@@ -126,7 +150,7 @@ make_blocks (Planner *planner, GError **error)
       gboolean ok =
           i == 0 && node->op->is_view
               ? add_view (planner, forge_node_in (node, 0), out, error)
-              : add_block (planner, out, (int) n, error);
+              : add_value (planner, out, (int) n, error);
       if (!ok)
         return FALSE;
     }
@@ -167,8 +191,8 @@ can_overwrite (const Planner *planner, const ForgeNode *node, int n)
   const Block *from = block_of (planner, in);
   const Block *to = block_of (planner, out);
   if (!node->op->in_place || node->op->is_view || !from || !to ||
-      from->pinned || from->last != n ||
-      !forge_shape_equal (&in->shape, &out->shape) ||
+      from->pinned || from->last != n || slice_of (planner, in) ||
+      slice_of (planner, out) || !forge_shape_equal (&in->shape, &out->shape) ||
       forge_dtype_size_bytes (in->dtype) != forge_dtype_size_bytes (out->dtype))
     return FALSE;
   for (guint i = 1; i < node->inputs->len; i++) {
@@ -264,13 +288,36 @@ place (Planner *planner, size_t *arena_bytes)
   return TRUE;
 }
 
+static ForgeMemoryPlan *
+plan_new (const Planner *planner, size_t arena_bytes)
+{
+  ForgeMemoryPlan *plan = g_new0 (ForgeMemoryPlan, 1);
+  plan->arena_bytes = arena_bytes;
+  plan->offsets = g_hash_table_new (NULL, NULL);
+  plan->slices = planner->slices ? g_hash_table_ref (planner->slices) : NULL;
+  GHashTableIter iter;
+  gpointer value;
+  g_hash_table_iter_init (&iter, planner->block_of);
+  while (g_hash_table_iter_next (&iter, &value, NULL)) {
+    const ForgeSlice *slice = slice_of (planner, value);
+    size_t at = block_of (planner, value)->offset_bytes;
+    if (slice)
+      at +=
+          (size_t) slice->first * forge_dtype_size_bytes (slice->whole->dtype);
+    g_hash_table_insert (plan->offsets, value, GSIZE_TO_POINTER (at));
+  }
+  return plan;
+}
+
 ForgeMemoryPlan *
 forge_memory_plan_new (
     const ForgeGraph *graph, gboolean keep_all, GError **error)
 {
   g_autoptr (GArray) blocks = g_array_new (FALSE, FALSE, sizeof (Block));
   g_autoptr (GHashTable) numbers = g_hash_table_new (NULL, NULL);
-  Planner planner = { graph, keep_all, blocks, numbers };
+  g_autoptr (GHashTable) slices =
+      keep_all ? NULL : forge_graph_find_slices (graph);
+  Planner planner = { graph, keep_all, blocks, numbers, slices };
   if (!make_blocks (&planner, error))
     return NULL;
   find_lives (&planner);
@@ -283,16 +330,7 @@ forge_memory_plan_new (
         graph->name);
     return NULL;
   }
-  ForgeMemoryPlan *plan = g_new0 (ForgeMemoryPlan, 1);
-  plan->arena_bytes = arena_bytes;
-  plan->offsets = g_hash_table_new (NULL, NULL);
-  GHashTableIter iter;
-  gpointer value;
-  g_hash_table_iter_init (&iter, numbers);
-  while (g_hash_table_iter_next (&iter, &value, NULL))
-    g_hash_table_insert (plan->offsets, value,
-        GSIZE_TO_POINTER (block_of (&planner, value)->offset_bytes));
-  return plan;
+  return plan_new (&planner, arena_bytes);
 }
 
 gboolean
@@ -306,11 +344,21 @@ forge_memory_plan_find (
   return TRUE;
 }
 
+int64_t
+forge_memory_plan_slice_stride (
+    const ForgeMemoryPlan *plan, const ForgeValue *value)
+{
+  const ForgeSlice *slice =
+      plan->slices ? g_hash_table_lookup (plan->slices, value) : NULL;
+  return slice ? slice->stride_elems : 0;
+}
+
 void
 forge_memory_plan_free (ForgeMemoryPlan *plan)
 {
   if (!plan)
     return;
+  g_clear_pointer (&plan->slices, g_hash_table_unref);
   g_hash_table_unref (plan->offsets);
   g_free (plan);
 }

@@ -115,6 +115,7 @@ typedef struct {
   const ForgeStep *step;
   const float *x, *dy; /* dy NULL: the sums of x itself */
   float *out;
+  ptrdiff_t x_stride_elems, out_stride_elems; /* of rows; of run */
 } Job;
 
 /* sum += f, dot += f (x - shift), f being dy or x - shift; one row of C. */
@@ -223,8 +224,8 @@ scale_rows (void *data, size_t begin, size_t end)
   const Bound *bound = job->bound;
   size_t row = (size_t) (norm->c * norm->inner);
   for (size_t n = begin; n < end; n++) {
-    const float *x = job->x + n * row;
-    float *y = job->out + n * row;
+    const float *x = job->x + (ptrdiff_t) n * job->x_stride_elems;
+    float *y = job->out + (ptrdiff_t) n * job->out_stride_elems;
     if (norm->inner == 1)
       for (int64_t c = 0; c < norm->c; c++)
         y[c] = x[c] * bound->factor[c] + bound->term[c];
@@ -234,6 +235,13 @@ scale_rows (void *data, size_t begin, size_t end)
           y[p] = x[p] * bound->factor[c] + bound->term[c];
     forge_op_activate (&job->step->node->activation, row, y);
   }
+}
+
+static ptrdiff_t
+row_stride (const Norm *norm, const ForgeTensor *tensor)
+{
+  return tensor->slice_stride_elems ? tensor->slice_stride_elems
+                                    : norm->c * norm->inner;
 }
 
 static size_t
@@ -256,6 +264,8 @@ run (const ForgeStep *step)
   int64_t c = job.norm.c;
   if (forge_tensor_get_count (step->in[0]) == 0)
     return;
+  job.x_stride_elems = row_stride (&job.norm, step->in[0]);
+  job.out_stride_elems = row_stride (&job.norm, step->out[0]);
   if (step->training)
     batch_statistics (&job);
   for (int64_t i = 0; i < c; i++) {
@@ -345,6 +355,12 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
       gradient_rows, &job);
 }
 
+static gboolean
+takes_slice (const ForgeNode *node, int index)
+{
+  return node->nhwc && index <= 0;
+}
+
 static int64_t
 flops (const ForgeNode *node)
 {
@@ -362,4 +378,5 @@ const ForgeOp forge_op_BatchNormalization = { .type = "BatchNormalization",
   .run = run,
   .backward = backward,
   .flops = flops,
-  .in_place = TRUE };
+  .in_place = TRUE,
+  .takes_slice = takes_slice };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Concat: the inputs one after another along an axis, of any type.
+ * Concat: the inputs one after another along an axis, of any type. An input
+ * that the memory plan has put where it belongs (graph/slices.c) is left there.
  * Source: ONNX operator specification, Concat-13. */
 #include <string.h>
 
@@ -58,11 +59,25 @@ infer (ForgeNode *node, GError **error)
       node, 0, forge_node_in (node, 0)->dtype, &out, error);
 }
 
+static gboolean
+takes_slice (const ForgeNode *node, int index)
+{
+  int axis;
+  return find_axis (node, &axis, NULL) &&
+         axis == forge_node_in (node, 0)->shape.rank - 1;
+}
+
 typedef struct {
-  ForgeTensor *const *parts, *whole;
-  size_t part_bytes[FORGE_MAX_NODE_IO]; /* of one row */
-  size_t row_bytes;
+  char *data;
+  size_t row_bytes, stride_bytes;
+  char *place; /* in the first row of the whole */
+} Part;
+
+typedef struct {
+  Part parts[FORGE_MAX_NODE_IO];
   guint n_parts;
+  size_t n_rows, row_bytes; /* of the parts together */
+  size_t stride_bytes;      /* of the whole */
   gboolean join;
 } Copy;
 
@@ -70,39 +85,69 @@ static void
 copy_rows (void *data, size_t begin, size_t end)
 {
   const Copy *copy = data;
-  for (size_t row = begin; row < end; row++) {
-    char *place = (char *) copy->whole->data + row * copy->row_bytes;
+  for (size_t row = begin; row < end; row++)
     for (guint i = 0; i < copy->n_parts; i++) {
-      size_t bytes = copy->part_bytes[i];
-      if (copy->parts[i] && bytes > 0) {
-        char *part = (char *) copy->parts[i]->data + row * bytes;
-        memcpy (copy->join ? place : part, copy->join ? part : place, bytes);
-      }
-      place += bytes;
+      const Part *part = &copy->parts[i];
+      char *place = part->place + row * copy->stride_bytes;
+      char *at = part->data + row * part->stride_bytes;
+      memcpy (
+          copy->join ? place : at, copy->join ? at : place, part->row_bytes);
     }
+}
+
+/* Rows of a slice lie apart; all others follow one another. */
+static size_t
+stride_of (const ForgeTensor *tensor, size_t row_bytes)
+{
+  return tensor->slice_stride_elems ? (size_t) tensor->slice_stride_elems *
+                                          forge_dtype_size_bytes (tensor->dtype)
+                                    : row_bytes;
+}
+
+/* All but the parts that are in place. */
+static void
+list_parts (const ForgeStep *step, ForgeTensor *const *parts,
+    const ForgeTensor *whole, Copy *copy)
+{
+  int axis = 0;
+  find_axis (step->node, &axis, NULL);
+  const ForgeShape *shape = &whole->shape;
+  size_t size = forge_dtype_size_bytes (whole->dtype);
+  size_t inner = (size_t) forge_op_volume (shape, axis + 1, shape->rank) * size;
+  char *place = whole->data;
+  copy->n_rows = (size_t) forge_op_volume (shape, 0, axis);
+  copy->stride_bytes = stride_of (whole, (size_t) shape->dims[axis] * inner);
+  for (guint i = 0; i < step->n_in; i++) {
+    size_t row_bytes = (size_t) step->in[i]->shape.dims[axis] * inner;
+    if (parts[i] && row_bytes > 0 && parts[i]->data != place) {
+      copy->parts[copy->n_parts++] = (Part) { parts[i]->data, row_bytes,
+        stride_of (parts[i], row_bytes), place };
+      copy->row_bytes += row_bytes;
+    }
+    place += row_bytes;
   }
 }
 
 /* Copies between the whole and its parts, in either direction. */
 static void
 copy_parts (const ForgeStep *step, ForgeTensor *const *parts,
-    ForgeTensor *whole, gboolean join)
+    const ForgeTensor *whole, gboolean join)
 {
-  int axis = 0;
-  find_axis (step->node, &axis, NULL);
-  const ForgeShape *shape = &step->out[0]->shape;
-  size_t size = forge_dtype_size_bytes (whole->dtype);
-  size_t inner = (size_t) forge_op_volume (shape, axis + 1, shape->rank) * size;
-  Copy copy = { .parts = parts,
-    .whole = whole,
-    .row_bytes = (size_t) shape->dims[axis] * inner,
-    .n_parts = step->n_in,
-    .join = join };
-  for (guint i = 0; i < step->n_in; i++)
-    copy.part_bytes[i] = (size_t) step->in[i]->shape.dims[axis] * inner;
-  size_t grain = FORGE_OP_GRAIN * sizeof (float) / MAX (copy.row_bytes, 1);
-  forge_op_ranges (step->threads, (size_t) forge_op_volume (shape, 0, axis),
-      MAX (grain, 1), copy_rows, &copy);
+  Copy copy = { .join = join };
+  list_parts (step, parts, whole, &copy);
+  if (copy.n_parts == 0)
+    return;
+  size_t grain = FORGE_OP_GRAIN * sizeof (float) / copy.row_bytes;
+  forge_op_ranges (
+      step->threads, copy.n_rows, MAX (grain, 1), copy_rows, &copy);
+}
+
+size_t
+forge_concat_copied_bytes (const ForgeStep *step)
+{
+  Copy copy = { 0 };
+  list_parts (step, step->in, step->out[0], &copy);
+  return copy.n_rows * copy.row_bytes;
 }
 
 static void
@@ -125,4 +170,5 @@ const ForgeOp forge_op_Concat = { .type = "Concat",
   .max_outputs = 1,
   .infer = infer,
   .run = run,
-  .backward = backward };
+  .backward = backward,
+  .takes_slice = takes_slice };

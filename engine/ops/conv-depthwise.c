@@ -32,7 +32,8 @@ forge_depthwise_plan (const ForgeConv *conv, ForgeDepthwise *plan)
 /* Of one row of outputs. */
 static const float **
 bind_row (const ForgeConv *conv, const ForgeDepthwise *plan, int64_t oy,
-    const float *in, const float *zero, const float **rows)
+    const float *in, ptrdiff_t in_stride_elems, const float *zero,
+    const float **rows)
 {
   const ForgeWindow *w = &conv->window;
   for (int64_t g = 0; g < plan->groups; g++) {
@@ -41,7 +42,7 @@ bind_row (const ForgeConv *conv, const ForgeDepthwise *plan, int64_t oy,
       int64_t y = oy * w->sh - w->pad_top + k / plan->columns * w->dh;
       int64_t x = left + k % plan->columns;
       gboolean inside = y >= 0 && y < w->ih && x >= 0 && x < w->iw;
-      *rows++ = inside ? in + (y * w->iw + x) * conv->c : zero;
+      *rows++ = inside ? in + (y * w->iw + x) * in_stride_elems : zero;
     }
   }
   return rows;
@@ -49,7 +50,8 @@ bind_row (const ForgeConv *conv, const ForgeDepthwise *plan, int64_t oy,
 
 void
 forge_depthwise_bind (const ForgeConv *conv, const ForgeDepthwise *plan,
-    const float *in, const float *zero, const float **rows, uint32_t *pixels)
+    const float *in, ptrdiff_t in_stride_elems, const float *zero,
+    const float **rows, uint32_t *pixels)
 {
   const ForgeWindow *w = &conv->window;
   if (!plan->slides) {
@@ -57,14 +59,14 @@ forge_depthwise_bind (const ForgeConv *conv, const ForgeDepthwise *plan,
       int64_t pixel = i / conv->taps;
       int64_t at =
           forge_window_pixel (w, pixel / w->ow, pixel % w->ow, i % conv->taps);
-      rows[i] = at < 0 ? zero : in + at * conv->c;
+      rows[i] = at < 0 ? zero : in + at * in_stride_elems;
     }
     return;
   }
   for (int64_t g = 0; g < plan->groups; g++)
     pixels[g] = (uint32_t) MIN (GROUP * g, w->ow - GROUP);
   for (int64_t y = 0; y < w->oh; y++)
-    rows = bind_row (conv, plan, y, in, zero, rows);
+    rows = bind_row (conv, plan, y, in, in_stride_elems, zero, rows);
 }
 
 /* Whole rows, @first their first pixel. */
@@ -79,9 +81,22 @@ slide (const ForgeDepthwiseJob *job, int64_t first, int64_t n_pixels,
     forge_kernels ()->dwslide_f32 ((size_t) job->plan->groups, (size_t) conv->c,
         (size_t) w->kh, (size_t) w->kw, (size_t) w->sw,
         job->rows + y * row_pointers, offset, job->zero, job->weights,
-        job->pixels, out, conv->o, job->min, job->max);
-    out += w->ow * conv->o;
+        job->pixels, out, job->out_stride_elems, job->min, job->max);
+    out += w->ow * job->out_stride_elems;
   }
+}
+
+static void
+activate (const ForgeDepthwiseJob *job, int64_t n_pixels, float *out)
+{
+  int64_t n = job->conv->o;
+  if (!forge_op_activates_late (job->activation))
+    return;
+  if (job->out_stride_elems == n)
+    forge_op_activate (job->activation, (size_t) (n_pixels * n), out);
+  else
+    for (int64_t p = 0; p < n_pixels; p++, out += job->out_stride_elems)
+      forge_op_activate (job->activation, (size_t) n, out);
 }
 
 static void
@@ -93,16 +108,16 @@ run_task (void *data, int task)
   int64_t image_tasks = (conv->out_pixels + task_pixels - 1) / task_pixels;
   int64_t n = task / image_tasks, first = task % image_tasks * task_pixels;
   int64_t n_pixels = MIN (task_pixels, conv->out_pixels - first);
-  ptrdiff_t offset = n * conv->in_pixels * conv->c;
-  float *out = job->out + (n * conv->out_pixels + first) * conv->o;
+  ptrdiff_t offset = n * conv->in_pixels * job->in_stride_elems;
+  float *out =
+      job->out + (n * conv->out_pixels + first) * job->out_stride_elems;
   if (job->plan->slides)
     slide (job, first, n_pixels, offset, out);
   else
     forge_kernels ()->dwconv_f32 ((size_t) n_pixels, (size_t) conv->c,
         (size_t) conv->taps, job->rows + first * conv->taps, offset, job->zero,
-        job->weights, out, conv->o, job->min, job->max);
-  if (forge_op_activates_late (job->activation))
-    forge_op_activate (job->activation, (size_t) (n_pixels * conv->o), out);
+        job->weights, out, job->out_stride_elems, job->min, job->max);
+  activate (job, n_pixels, out);
 }
 
 void

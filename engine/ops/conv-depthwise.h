@@ -23,11 +23,13 @@ typedef struct {
   const ForgeActivation *activation; /* what the clamp leaves to do */
   float min, max;
   float *out;
+  ptrdiff_t in_stride_elems, out_stride_elems; /* from pixel to pixel */
 } ForgeDepthwiseJob;
 
 void forge_depthwise_plan (const ForgeConv *conv, ForgeDepthwise *plan);
 /* Pointers into the first image @in. @pixels: first pixels of a row's groups.
  */
 void forge_depthwise_bind (const ForgeConv *conv, const ForgeDepthwise *plan,
-    const float *in, const float *zero, const float **rows, uint32_t *pixels);
+    const float *in, ptrdiff_t in_stride_elems, const float *zero,
+    const float **rows, uint32_t *pixels);
 void forge_depthwise_run (int threads, const ForgeDepthwiseJob *job);

@@ -226,7 +226,8 @@ forge_winograd_dw (const ForgeConvGradient *gradient)
     .x_rows = (const float **) (void *) (scratch + plan.x_rows_at),
     .dy_rows = (const float **) (void *) (scratch + plan.dy_rows_at) };
   memset (zero, 0, (size_t) MAX (conv->c, conv->o) * sizeof *zero);
-  forge_winograd_write_rows (conv, &plan.w, gradient->x, zero, job.x_rows);
+  forge_winograd_write_rows (
+      conv, &plan.w, gradient->x, conv->c, zero, job.x_rows);
   write_dy_rows (&job);
   forge_pool_run (
       gradient->threads, MIN (plan.n_lanes, gradient->threads), run_lane, &job);

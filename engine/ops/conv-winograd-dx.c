@@ -61,7 +61,7 @@ forge_winograd_dx (const ForgeConvGradient *gradient)
   float *rows_at = zero + forge_conv_align ((size_t) back.c);
   const float **rows = (const float **) (void *) rows_at;
   memset (zero, 0, (size_t) back.c * sizeof *zero);
-  forge_winograd_write_rows (&back, &w, gradient->dy, zero, rows);
+  forge_winograd_write_rows (&back, &w, gradient->dy, back.c, zero, rows);
   ForgeWinogradWeights weights = { gradient->weights, 9, back.o * 9, TRUE };
   forge_winograd_pack (gradient->threads, &back, &w, &weights, NULL, packed);
   ForgeWinogradJob job = { .conv = &back,
@@ -71,6 +71,8 @@ forge_winograd_dx (const ForgeConvGradient *gradient)
     .packed = packed,
     .bias = packed + FORGE_WINOGRAD_POINTS * w.point_count,
     .out = gradient->dx,
+    .in_stride_elems = back.c,
+    .out_stride_elems = back.o,
     .min = -INFINITY,
     .max = INFINITY,
     .activation = &none,

@@ -313,7 +313,8 @@ forge_winograd_pack (int threads, const ForgeConv *conv, const ForgeWinograd *w,
 
 void
 forge_winograd_write_rows (const ForgeConv *conv, const ForgeWinograd *w,
-    const float *in, const float *zero, const float **rows)
+    const float *in, ptrdiff_t in_stride_elems, const float *zero,
+    const float **rows)
 {
   const ForgeWindow *window = &conv->window;
   for (int64_t tile = 0; tile < w->tiles; tile++) {
@@ -322,7 +323,7 @@ forge_winograd_write_rows (const ForgeConv *conv, const ForgeWinograd *w,
     for (int64_t i = 0; i < w->points; i++) {
       int64_t y = top + i / (w->side + 2), x = left + i % (w->side + 2);
       gboolean inside = y >= 0 && y < window->ih && x >= 0 && x < window->iw;
-      *rows++ = inside ? in + (y * window->iw + x) * conv->c : zero;
+      *rows++ = inside ? in + (y * window->iw + x) * in_stride_elems : zero;
     }
   }
 }
@@ -379,17 +380,18 @@ write_tile (const ForgeWinogradJob *job, int64_t index, int64_t first_out,
   int64_t y = tile / w->tiles_x * w->side, x = tile % w->tiles_x * w->side;
   int64_t n_rows = MIN (w->side, window->oh - y);
   int64_t n_columns = MIN (w->side, window->ow - x);
+  ptrdiff_t pixel = job->out_stride_elems;
   ptrdiff_t at =
-      (n * conv->out_pixels + y * window->ow + x) * conv->o + first_out;
+      (n * conv->out_pixels + y * window->ow + x) * pixel + first_out;
   forge_kernels ()->winograd_out_f32 ((size_t) w->side, (size_t) n_out,
       products, product_stride, job->bias + first_out, (size_t) n_rows,
-      (size_t) n_columns, job->out + at, window->ow * conv->o, conv->o,
+      (size_t) n_columns, job->out + at, window->ow * pixel, pixel,
       job->residual ? job->residual + at : NULL, job->min, job->max);
   if (!forge_op_activates_late (job->activation))
     return;
   for (int64_t i = 0; i < n_rows * n_columns; i++)
     forge_op_activate (job->activation, (size_t) n_out,
-        job->out + at + (i / n_columns * window->ow + i % n_columns) * conv->o);
+        job->out + at + (i / n_columns * window->ow + i % n_columns) * pixel);
 }
 
 static void
@@ -407,8 +409,8 @@ run_task (const ForgeWinogradJob *job, int64_t task, float *scratch)
   for (int64_t t = 0; t < n_tiles; t++)
     forge_kernels ()->winograd_in_f32 ((size_t) w->side, (size_t) conv->c,
         job->rows + (first + t) % w->tiles * w->points,
-        (first + t) / w->tiles * conv->in_pixels * conv->c, job->zero,
-        scratch + t * conv->c, point_stride);
+        (first + t) / w->tiles * conv->in_pixels * job->in_stride_elems,
+        job->zero, scratch + t * conv->c, point_stride);
   multiply (job, n_tiles, first_out, n_out, scratch, point_stride, products,
       product_stride);
   for (int64_t t = 0; t < n_tiles; t++)

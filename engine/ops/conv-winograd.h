@@ -37,6 +37,7 @@ typedef struct {
   const float *zero, *packed, *bias;
   const float *residual; /* as out; may be NULL */
   float *out;
+  ptrdiff_t in_stride_elems, out_stride_elems; /* from pixel to pixel */
   float min, max;
   const ForgeActivation *activation; /* what the clamp leaves to do */
   float *lanes;                      /* n_lanes of lane_count */
@@ -61,6 +62,6 @@ void forge_winograd_pack (int threads, const ForgeConv *conv,
     const float *bias, float *packed);
 /* `points` pointers a tile, of the first image. */
 void forge_winograd_write_rows (const ForgeConv *conv,
-    const ForgeWinograd *winograd, const float *in, const float *zero,
-    const float **rows);
+    const ForgeWinograd *winograd, const float *in, ptrdiff_t in_stride_elems,
+    const float *zero, const float **rows);
 void forge_winograd_run (int threads, const ForgeWinogradJob *job);

@@ -56,7 +56,8 @@ typedef struct {
 /* Of one session: pointers into its activations. */
 typedef struct {
   const float **rows;
-  uint32_t *pixels; /* of conv-depthwise.c */
+  ptrdiff_t row_stride_elems; /* from pixel to pixel of what they point to */
+  uint32_t *pixels;           /* of conv-depthwise.c */
   float *zero;
 } Bound;
 
@@ -245,19 +246,21 @@ bound_free (gpointer data)
   g_free (bound);
 }
 
+/* @bound gives the stride and the zeros. */
 static const float *
-row_pointer (const Prepared *p, const float *in, const float *zero,
+row_pointer (const Prepared *p, const float *in, const Bound *bound,
     int64_t pixel, int64_t tap)
 {
   const ForgeWindow *w = &p->conv.window;
   if (p->is_folded) {
     int64_t y = pixel / w->ow * w->sh - w->pad_top + tap * w->dh;
     int64_t x = pixel % w->ow * w->sw;
-    return y < 0 || y >= w->ih ? zero
-                               : in + (y * p->row_pixels + x) * p->conv.c;
+    return y < 0 || y >= w->ih
+               ? bound->zero
+               : in + (y * p->row_pixels + x) * bound->row_stride_elems;
   }
   int64_t at = forge_window_pixel (w, pixel / w->ow, pixel % w->ow, tap);
-  return at < 0 ? zero : in + at * p->conv.c;
+  return at < 0 ? bound->zero : in + at * bound->row_stride_elems;
 }
 
 /* Tiles of mr pixels: rows[tile][tap][m], the last tile filled up with its
@@ -271,8 +274,7 @@ write_rows (const Prepared *p, const float *in, Bound *bound)
   for (int64_t first = 0; first < pixels; first += mr)
     for (int64_t k = 0; k < taps; k++)
       for (int64_t m = 0; m < mr; m++)
-        *row++ =
-            row_pointer (p, in, bound->zero, MIN (first + m, pixels - 1), k);
+        *row++ = row_pointer (p, in, bound, MIN (first + m, pixels - 1), k);
 }
 
 /* How a step computes: the plan of Winograd's way, or NULL. */
@@ -299,14 +301,27 @@ write_pointers (
 {
   const ForgeWinograd *winograd = winograd_of (step, p);
   if (winograd)
-    forge_winograd_write_rows (
-        &p->conv, winograd, in, bound->zero, bound->rows);
+    forge_winograd_write_rows (&p->conv, winograd, in, bound->row_stride_elems,
+        bound->zero, bound->rows);
   else if (p->conv.depthwise)
-    forge_depthwise_bind (
-        &p->conv, &p->depthwise, in, bound->zero, bound->rows, bound->pixels);
+    forge_depthwise_bind (&p->conv, &p->depthwise, in, bound->row_stride_elems,
+        bound->zero, bound->rows, bound->pixels);
   else
     write_rows (
         p, p->is_padded ? (float *) step->workspace + p->padded_at : in, bound);
+}
+
+/* From pixel to pixel of the NHWC input, and of the output. */
+static ptrdiff_t
+in_stride (const ForgeStep *step, const Prepared *p)
+{
+  return step->node->nhwc ? forge_tensor_row_stride (step->in[0]) : p->conv.c;
+}
+
+static ptrdiff_t
+out_stride (const ForgeStep *step, const Prepared *p)
+{
+  return step->node->nhwc ? forge_tensor_row_stride (step->out[0]) : p->conv.o;
 }
 
 static gboolean
@@ -318,6 +333,7 @@ bind (ForgeStep *step, GError **error)
   Bound *bound = g_new0 (Bound, 1);
   step->bound.data = bound;
   step->bound.free = bound_free;
+  bound->row_stride_elems = p->is_padded ? p->conv.c : in_stride (step, p);
   bound->zero = forge_aligned_alloc0 (
       (size_t) MAX (p->conv.c, p->n_channels) * sizeof (float));
   size_t n_rows = count_pointers (step, p);
@@ -341,6 +357,7 @@ typedef struct {
   const float *residual; /* as out, or NULL */
   float *padded;         /* where a padded copy of in goes */
   float *out;
+  ptrdiff_t in_stride_elems, out_stride_elems;
   float min, max;
   /* blocks of work */
   int64_t pixel_blocks, block_pixels, out_blocks, block_out;
@@ -353,7 +370,7 @@ activate_rows (const Job *job, float *out, size_t n_pixels, size_t n_out)
     return;
   for (size_t m = 0; m < n_pixels; m++)
     forge_op_activate (
-        job->activation, n_out, out + m * (size_t) job->p->conv.o);
+        job->activation, n_out, out + (ptrdiff_t) m * job->out_stride_elems);
 }
 
 static void
@@ -368,7 +385,9 @@ run_depthwise (const ForgeStep *step, const Job *job)
     .activation = job->activation,
     .min = job->min,
     .max = job->max,
-    .out = job->out };
+    .out = job->out,
+    .in_stride_elems = job->in_stride_elems,
+    .out_stride_elems = job->out_stride_elems };
   forge_depthwise_run (step->threads, &rows);
 }
 
@@ -391,17 +410,19 @@ run_product (void *data, int task)
   const int64_t tiles = (conv->out_pixels + mr - 1) / mr;
   const float *weights =
       job->weights + (size_t) g * job->p->group_count + o * panel_rows;
+  ptrdiff_t stride = job->out_stride_elems;
   ptrdiff_t offset =
-      n * conv->window.ih * job->p->row_pixels * conv->c + g * conv->group_c;
+      n * conv->window.ih * job->p->row_pixels * job->bound->row_stride_elems +
+      g * conv->group_c;
   int64_t end = MIN ((block + 1) * job->block_pixels, conv->out_pixels);
   for (int64_t m = block * job->block_pixels; m < end; m += mr) {
     size_t pixels = (size_t) MIN (mr, conv->out_pixels - m);
-    ptrdiff_t at = (n * conv->out_pixels + m) * conv->o + g * conv->group_o + o;
+    ptrdiff_t at = (n * conv->out_pixels + m) * stride + g * conv->group_o + o;
     float *out = job->out + at;
     kernels->igemm_f32 (pixels, n_out, (size_t) job->p->n_channels,
         (size_t) job->p->n_taps, job->bound->rows + m * job->p->n_taps, offset,
-        job->bound->zero, weights, out, conv->o,
-        job->residual ? job->residual + at : NULL, conv->o, job->min, job->max,
+        job->bound->zero, weights, out, stride,
+        job->residual ? job->residual + at : NULL, stride, job->min, job->max,
         o + job->block_out < conv->group_o
             ? forge_ahead_share (
                   weights + block_floats, block_floats, nr, m / mr, tiles)
@@ -426,6 +447,8 @@ run_winograd (
     .bias = job->weights + (size_t) winograd->points * winograd->point_count,
     .residual = job->residual,
     .out = job->out,
+    .in_stride_elems = job->in_stride_elems,
+    .out_stride_elems = job->out_stride_elems,
     .min = job->min,
     .max = job->max,
     .activation = job->activation,
@@ -458,6 +481,18 @@ cut_product (Job *job)
   job->out_blocks = (conv->group_o + job->block_out - 1) / job->block_out;
 }
 
+static void
+copy_pixels (const Job *job, const float *in, float *out)
+{
+  size_t n_pixels = (size_t) job->p->conv.window.iw;
+  size_t pixel = (size_t) job->p->conv.c;
+  if (job->in_stride_elems == job->p->conv.c)
+    memcpy (out, in, n_pixels * pixel * sizeof (float));
+  else
+    for (size_t x = 0; x < n_pixels; x++, in += job->in_stride_elems)
+      memcpy (out + x * pixel, in, pixel * sizeof (float));
+}
+
 /* Rows of all images, into the copy that has the padding beside them. */
 static void
 pad_rows (void *data, size_t begin, size_t end)
@@ -470,7 +505,8 @@ pad_rows (void *data, size_t begin, size_t end)
   for (size_t y = begin; y < end; y++) {
     float *out = job->padded + y * row;
     memset (out, 0, left * sizeof (float));
-    memcpy (out + left, job->in + y * inside, inside * sizeof (float));
+    copy_pixels (job, job->in + (ptrdiff_t) y * w->iw * job->in_stride_elems,
+        out + left);
     memset (out + left + inside, 0, (row - left - inside) * sizeof (float));
   }
 }
@@ -532,7 +568,9 @@ run (const ForgeStep *step)
     .weights = weights_of (step, p),
     .padded = workspace + p->padded_at,
     .residual = step->n_in > 3 ? step->in[3]->data : NULL,
-    .out = nhwc ? step->out[0]->data : workspace + p->out_at };
+    .out = nhwc ? step->out[0]->data : workspace + p->out_at,
+    .in_stride_elems = in_stride (step, p),
+    .out_stride_elems = out_stride (step, p) };
   forge_op_clamp (job.activation, &job.min, &job.max);
   if (!nhwc)
     forge_op_swap_inner (step->threads, conv->n, conv->c, conv->in_pixels,
@@ -541,6 +579,20 @@ run (const ForgeStep *step)
   if (!nhwc)
     forge_op_swap_inner (step->threads, conv->n, conv->out_pixels, conv->o,
         job.out, step->out[0]->data);
+}
+
+/* Taps that are folded into one want pixels side by side, unless they are
+ * copied; a residual lies as the output does. */
+static gboolean
+takes_slice (const ForgeNode *node, int index)
+{
+  Prepared p = { 0 };
+  if (!node->nhwc || index > 0 ||
+      (index == FORGE_OP_OUT && forge_node_in (node, 3)) ||
+      !forge_conv_parse (node, &p.conv, NULL))
+    return FALSE;
+  fold_taps (&p);
+  return index == FORGE_OP_OUT || !p.is_folded || p.is_padded;
 }
 
 static int64_t
@@ -564,4 +616,5 @@ const ForgeOp forge_op_Conv = { .type = "Conv",
   .bind = bind,
   .run = run,
   .backward = forge_conv_backward,
-  .flops = flops };
+  .flops = flops,
+  .takes_slice = takes_slice };

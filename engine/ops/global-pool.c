@@ -12,6 +12,7 @@
 typedef struct {
   gboolean average, nhwc;
   int64_t n, c, pixels;
+  ptrdiff_t x_stride_elems; /* from pixel to pixel, when nhwc */
   const float *x;
   float *y;
 } Pool;
@@ -51,6 +52,7 @@ pool_of (const ForgeStep *step)
     .n = in->dims[0],
     .c = in->dims[nhwc ? in->rank - 1 : 1],
     .pixels = forge_op_volume (in, first, first + in->rank - 2),
+    .x_stride_elems = forge_tensor_row_stride (step->in[0]),
     .x = step->in[0]->data,
     .y = step->out[0]->data };
 }
@@ -60,12 +62,12 @@ image_nhwc (const Pool *pool, int64_t n)
 {
   const ForgeKernels *kernels = forge_kernels ();
   size_t c = (size_t) pool->c;
-  const float *x = pool->x + n * pool->pixels * pool->c;
+  const float *x = pool->x + n * pool->pixels * pool->x_stride_elems;
   float *y = pool->y + n * pool->c;
   float scale = 1.0f / (float) pool->pixels;
   memcpy (y, x, c * sizeof *y);
   for (int64_t p = 1; p < pool->pixels; p++) {
-    x += c;
+    x += pool->x_stride_elems;
     if (pool->average)
       kernels->binary_f32 (FORGE_BINARY_ADD, c, y, 1, x, 1, y);
     else
@@ -141,6 +143,12 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
     }
 }
 
+static gboolean
+takes_slice (const ForgeNode *node, int index)
+{
+  return node->nhwc && index == 0;
+}
+
 static int64_t
 flops (const ForgeNode *node)
 {
@@ -156,7 +164,8 @@ const ForgeOp forge_op_GlobalAveragePool = { .type = "GlobalAveragePool",
   .infer = infer,
   .run = run,
   .backward = backward,
-  .flops = flops };
+  .flops = flops,
+  .takes_slice = takes_slice };
 
 const ForgeOp forge_op_GlobalMaxPool = { .type = "GlobalMaxPool",
   .domain = "",
@@ -167,4 +176,5 @@ const ForgeOp forge_op_GlobalMaxPool = { .type = "GlobalMaxPool",
   .infer = infer,
   .run = run,
   .backward = backward,
-  .flops = flops };
+  .flops = flops,
+  .takes_slice = takes_slice };

@@ -125,7 +125,14 @@ struct _ForgeOp {
   /* A pure renaming of the same bytes (Reshape, Flatten, Identity): the plan
    * gives out[0] the memory of in[0] and run is skipped. */
   gboolean is_view;
+  /* May the rows (of the last axis) of in[index], or of out[0] for
+   * FORGE_OP_OUT, lie apart, as those of a slice do? Shapes are known. NULL =
+   * of none. A slice has ForgeTensor.slice_stride_elems set; it exists in
+   * inference alone. */
+  gboolean (*takes_slice) (const ForgeNode *node, int index);
 };
+
+#define FORGE_OP_OUT (-1)
 
 /* NULL when there is no such operator. @domain may be "" or "ai.onnx". */
 const ForgeOp *forge_op_find (const char *type, const char *domain);
@@ -142,6 +149,10 @@ gboolean forge_node_error (const ForgeNode *node, GError **error, int code,
  * bounds, Sigmoid, ...), for passes that fuse it. FALSE when it is none. */
 gboolean forge_node_activation (
     const ForgeNode *node, ForgeActivation *activation);
+
+/* What a Concat copies: its inputs but for those that lie in its output from
+ * the start. */
+size_t forge_concat_copied_bytes (const ForgeStep *step);
 
 /* Writes @src with its dimensions in the order @perm, as Transpose does; @dst
  * has the type and the shape. */

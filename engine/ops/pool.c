@@ -107,8 +107,8 @@ divisor (const Pool *pool, int64_t oy, int64_t ox)
 /* Padding reads zeros in an average, and once more a pixel of the window in
  * a maximum. */
 static void
-write_pixel (const Pool *pool, const float *in, const float *zero, int64_t p,
-    Bound *bound)
+write_pixel (const Pool *pool, const float *in, ptrdiff_t in_stride_elems,
+    int64_t p, Bound *bound)
 {
   const ForgeWindow *w = &pool->window;
   const float **row = bound->rows + p * pool->taps;
@@ -119,9 +119,17 @@ write_pixel (const Pool *pool, const float *in, const float *zero, int64_t p,
     int64_t at = forge_window_pixel (w, oy, ox, k);
     if (at < 0 && !pool->average)
       at = any;
-    row[k] = at < 0 ? zero : in + at * w->c;
+    row[k] = at < 0 ? bound->zero : in + at * in_stride_elems;
   }
   bound->scale[p] = pool->average ? 1.0f / (float) divisor (pool, oy, ox) : 1;
+}
+
+/* From pixel to pixel of @tensor in NHWC. */
+static ptrdiff_t
+stride_of (const ForgeStep *step, const ForgeTensor *tensor)
+{
+  const Pool *pool = step->prepared->data;
+  return step->node->nhwc ? forge_tensor_row_stride (tensor) : pool->window.c;
 }
 
 static gboolean
@@ -144,7 +152,7 @@ bind (ForgeStep *step, GError **error)
         "out of memory: %zu pointers", n_rows);
   }
   for (int64_t p = 0; p < pool->out_pixels; p++)
-    write_pixel (pool, in, bound->zero, p, bound);
+    write_pixel (pool, in, stride_of (step, step->in[0]), p, bound);
   return TRUE;
 }
 
@@ -152,7 +160,8 @@ typedef struct {
   const Pool *pool;
   const Bound *bound;
   float *out;
-  int64_t blocks; /* of pixels, per image */
+  ptrdiff_t in_stride_elems, out_stride_elems; /* from pixel to pixel */
+  int64_t blocks;                              /* of pixels, per image */
 } Job;
 
 static void
@@ -164,15 +173,17 @@ run_block (void *data, int task)
   int64_t n = task / job->blocks, first = task % job->blocks * BLOCK_PIXELS;
   size_t pixels = (size_t) MIN (BLOCK_PIXELS, pool->out_pixels - first);
   size_t channels = (size_t) pool->window.c, taps = (size_t) pool->taps;
-  ptrdiff_t offset = n * pool->in_pixels * pool->window.c;
+  ptrdiff_t offset = n * pool->in_pixels * job->in_stride_elems;
   const float *const *rows = job->bound->rows + first * pool->taps;
-  float *out = job->out + (n * pool->out_pixels + first) * pool->window.c;
+  float *out =
+      job->out + (n * pool->out_pixels + first) * job->out_stride_elems;
   if (pool->average)
     kernels->avgpool_f32 (pixels, channels, taps, rows, offset,
-        job->bound->zero, job->bound->scale + first, out, pool->window.c);
+        job->bound->zero, job->bound->scale + first, out,
+        job->out_stride_elems);
   else
     kernels->maxpool_f32 (
-        pixels, channels, taps, rows, offset, out, pool->window.c);
+        pixels, channels, taps, rows, offset, out, job->out_stride_elems);
 }
 
 static void
@@ -185,6 +196,8 @@ run (const ForgeStep *step)
   Job job = { .pool = pool,
     .bound = step->bound.data,
     .out = nhwc ? step->out[0]->data : workspace + pool->out_at,
+    .in_stride_elems = stride_of (step, step->in[0]),
+    .out_stride_elems = stride_of (step, step->out[0]),
     .blocks = (pool->out_pixels + BLOCK_PIXELS - 1) / BLOCK_PIXELS };
   if (!nhwc)
     forge_op_swap_inner (step->threads, w->n, w->c, pool->in_pixels,
@@ -309,6 +322,12 @@ backward (const ForgeStep *step, const ForgeGradients *gradients)
       step->threads, w->n, pool->in_pixels, w->c, dx, gradients->d_in[0]->data);
 }
 
+static gboolean
+takes_slice (const ForgeNode *node, int index)
+{
+  return node->nhwc;
+}
+
 static int64_t
 flops (const ForgeNode *node)
 {
@@ -328,7 +347,8 @@ const ForgeOp forge_op_MaxPool = { .type = "MaxPool",
   .bind = bind,
   .run = run,
   .backward = backward,
-  .flops = flops };
+  .flops = flops,
+  .takes_slice = takes_slice };
 
 const ForgeOp forge_op_AveragePool = { .type = "AveragePool",
   .domain = "",
@@ -341,4 +361,5 @@ const ForgeOp forge_op_AveragePool = { .type = "AveragePool",
   .bind = bind,
   .run = run,
   .backward = backward,
-  .flops = flops };
+  .flops = flops,
+  .takes_slice = takes_slice };

@@ -42,6 +42,8 @@ make_tensor (ForgeSteps *steps, const ForgeValue *value)
                  steps->plan->memory, value, &offset_bytes)) {
     tensor = forge_tensor_new_borrowed (
         value->dtype, &value->shape, (uint8_t *) steps->arena + offset_bytes);
+    tensor->slice_stride_elems =
+        forge_memory_plan_slice_stride (steps->plan->memory, value);
   } else {
     const ForgeValue *source = forge_node_in (value->producer, 0);
     tensor = forge_tensor_new_borrowed (

@@ -56,6 +56,14 @@ forge_tensor_new_borrowed (
   return tensor;
 }
 
+int64_t
+forge_tensor_row_stride (const ForgeTensor *tensor)
+{
+  return tensor->slice_stride_elems
+             ? tensor->slice_stride_elems
+             : tensor->shape.dims[tensor->shape.rank - 1];
+}
+
 ForgeTensor *
 forge_tensor_to_float32 (const ForgeTensor *tensor, GError **error)
 {

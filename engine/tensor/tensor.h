@@ -13,7 +13,14 @@ struct _ForgeTensor {
   size_t size_bytes;
   gint ref_count;
   gboolean owns_data;
+  /* From one row (of the last axis) to the next, in a slice of a Concat's
+   * output. 0 = they follow one another, as in everything that leaves the
+   * engine. */
+  int64_t slice_stride_elems;
 };
+
+/* From one row of the last axis to the next, slice or not; rank >= 1. */
+int64_t forge_tensor_row_stride (const ForgeTensor *tensor);
 
 /* A view of memory that outlives the tensor (an arena, say). */
 ForgeTensor *forge_tensor_new_borrowed (
