@@ -171,7 +171,8 @@ size_t forge_session_get_packed_bytes (const ForgeSession *session);
  * @total_ns: time in all of them; 0 unless params asked for the profile
  * @n_flops: of one run
  * @bytes_moved: of one run: what it reads, weights as they are packed, and
- *   what it writes, each once; 0 for a view
+ *   what it writes, each once; 0 for a view. Of a Concat what it copies: inputs
+ *   that lie in its output from the start do not move
  *
  * One node after optimisation.
  *

@@ -173,6 +173,20 @@ forge_session_get_costs (const ForgeSession *session)
   return costs;
 }
 
+static gboolean
+is_concat (const ForgeStep *step)
+{
+  return g_str_equal (step->node->op->type, "Concat");
+}
+
+/* Nothing to run. */
+static gboolean
+is_view (const ForgeStep *step)
+{
+  return step->node->op->is_view ||
+         (is_concat (step) && forge_concat_copied_bytes (step) == 0);
+}
+
 /* What has to move at least once. A node that packed its weights reads the
  * packed ones; constants beside them (a bias) are too few to tell apart. */
 static int64_t
@@ -180,6 +194,8 @@ count_bytes (const ForgeStep *step)
 {
   size_t size_bytes = step->prepared->packed_bytes;
   gboolean packed = size_bytes > 0;
+  if (is_concat (step))
+    return 2 * (int64_t) forge_concat_copied_bytes (step);
   for (guint i = 0; i < step->n_in; i++) {
     const ForgeValue *value = step->node->inputs->pdata[i];
     if (step->in[i] && !(packed && value->constant))
@@ -201,12 +217,12 @@ forge_session_get_profile (const ForgeSession *session, gsize *n_nodes)
     const ForgeOp *op = step->node->op;
     rows[n].name = step->node->name;
     rows[n].type = op->type;
-    rows[n].algorithm = op->is_view                 ? "view"
+    rows[n].algorithm = is_view (step)              ? "view"
                         : step->prepared->algorithm ? step->prepared->algorithm
                                                     : "";
     rows[n].tuned_shape = op->is_view ? NULL : step->prepared->tuned_shape;
     rows[n].n_flops = op->flops ? op->flops (step->node) : 0;
-    rows[n].bytes_moved = op->is_view ? 0 : count_bytes (step);
+    rows[n].bytes_moved = is_view (step) ? 0 : count_bytes (step);
     if (session->timings) {
       rows[n].n_runs = session->timings[n].n_runs;
       rows[n].total_ns = session->timings[n].total_ns;
