@@ -103,12 +103,33 @@ vf_clamp (vf x, vf min, vf max)
   return _mm256_min_ps (max, _mm256_max_ps (min, x));
 }
 
-/* A NaN on either side gives NaN. */
-static inline vf
-vf_max_nan (vf a, vf b)
+/* A maximum over many values in which a NaN gives NaN: vf_max of them all,
+ * which may drop a NaN, vf_note_nans of them two by two, and vf_with_nans at
+ * the end. One comparison sees two values, and bits all set are a NaN. */
+typedef vf vf_nans;
+
+static inline vf_nans
+vf_no_nans (void)
 {
-  vf b_is_nan = _mm256_cmp_ps (b, b, _CMP_UNORD_Q);
-  return _mm256_blendv_ps (_mm256_max_ps (b, a), b, b_is_nan);
+  return _mm256_setzero_ps ();
+}
+
+static inline vf_nans
+vf_note_nans (vf_nans nans, vf a, vf b)
+{
+  return _mm256_or_ps (nans, _mm256_cmp_ps (a, b, _CMP_UNORD_Q));
+}
+
+static inline vf
+vf_max (vf a, vf b)
+{
+  return _mm256_max_ps (a, b);
+}
+
+static inline vf
+vf_with_nans (vf x, vf_nans nans)
+{
+  return _mm256_or_ps (x, nans);
 }
 
 /* Lanes from n on become 0. */

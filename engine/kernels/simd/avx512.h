@@ -94,12 +94,33 @@ vf_clamp (vf x, vf min, vf max)
   return _mm512_min_ps (max, _mm512_max_ps (min, x));
 }
 
-/* A NaN on either side gives NaN. */
-static inline vf
-vf_max_nan (vf a, vf b)
+/* A maximum over many values in which a NaN gives NaN: vf_max of them all,
+ * which may drop a NaN, vf_note_nans of them two by two, and vf_with_nans at
+ * the end. One comparison sees two values. */
+typedef __mmask16 vf_nans;
+
+static inline vf_nans
+vf_no_nans (void)
 {
-  __mmask16 b_is_nan = _mm512_cmp_ps_mask (b, b, _CMP_UNORD_Q);
-  return _mm512_mask_mov_ps (_mm512_max_ps (b, a), b_is_nan, b);
+  return 0;
+}
+
+static inline vf_nans
+vf_note_nans (vf_nans nans, vf a, vf b)
+{
+  return (vf_nans) (nans | _mm512_cmp_ps_mask (a, b, _CMP_UNORD_Q));
+}
+
+static inline vf
+vf_max (vf a, vf b)
+{
+  return _mm512_max_ps (a, b);
+}
+
+static inline vf
+vf_with_nans (vf x, vf_nans nans)
+{
+  return _mm512_mask_mov_ps (x, nans, _mm512_set1_ps (__builtin_nanf ("")));
 }
 
 /* Lanes from n on become 0. */

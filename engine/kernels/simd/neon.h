@@ -92,11 +92,33 @@ vf_clamp (vf x, vf min, vf max)
   return vminq_f32 (max, vmaxq_f32 (min, x));
 }
 
-/* A NaN on either side gives NaN. */
+/* A maximum over many values in which a NaN gives NaN: vf_max of them all,
+ * which may drop a NaN, vf_note_nans of them two by two, and vf_with_nans at
+ * the end. Here vf_max keeps them itself. */
+typedef uint32x4_t vf_nans;
+
+static inline vf_nans
+vf_no_nans (void)
+{
+  return vdupq_n_u32 (0);
+}
+
+static inline vf_nans
+vf_note_nans (vf_nans nans, vf a, vf b)
+{
+  return nans;
+}
+
 static inline vf
-vf_max_nan (vf a, vf b)
+vf_max (vf a, vf b)
 {
   return vmaxq_f32 (a, b);
+}
+
+static inline vf
+vf_with_nans (vf x, vf_nans nans)
+{
+  return x;
 }
 
 /* Lanes from n on become 0. */
