@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "kernels/kernels.h"
 #include "ops/op-util.h"
 
 /* Sums are taken in parts of the batch, which its size alone decides, and
@@ -26,7 +27,7 @@ typedef struct {
 /* Of one session: what run found, for backward. [C] each. */
 typedef struct {
   float *mean, *inverse;  /* of the batch: mean, 1 / sqrt (var + epsilon) */
-  float *factor, *term;   /* y = x factor + term */
+  float *term, *factor;   /* y = x factor + term; one behind the other */
   float *shift;           /* near the mean: what sums are taken from */
   float *dy_mean, *slope; /* of backward: mean (dy), mean (dy x_hat) inverse */
   double *sums;           /* [MAX_PARTS][2][C]; training */
@@ -100,8 +101,8 @@ bind (ForgeStep *step, GError **error)
         step->node, error, FORGE_ERROR_MEMORY, "out of memory");
   }
   bound->inverse = bound->mean + c;
-  bound->factor = bound->mean + 2 * c;
-  bound->term = bound->mean + 3 * c;
+  bound->term = bound->mean + 2 * c;
+  bound->factor = bound->mean + 3 * c;
   bound->shift = bound->mean + 4 * c;
   bound->dy_mean = bound->mean + 5 * c;
   bound->slope = bound->mean + 6 * c;
@@ -216,24 +217,44 @@ batch_statistics (const Job *job)
   }
 }
 
+/* Channels last: a depthwise convolution of one tap. */
 static void
-scale_rows (void *data, size_t begin, size_t end)
+scale_pixels (void *data, size_t begin, size_t end)
+{
+  const Job *job = data;
+  const ForgeActivation *activation = &job->step->node->activation;
+  const size_t c = (size_t) job->norm.c;
+  float min, max;
+  forge_op_clamp (activation, &min, &max);
+  for (size_t first = begin; first < end; first += BLOCK_ROWS) {
+    const size_t n = MIN (end - first, BLOCK_ROWS);
+    const float *rows[BLOCK_ROWS];
+    float *out = job->out + (ptrdiff_t) first * job->out_stride_elems;
+    for (size_t i = 0; i < n; i++)
+      rows[i] = job->x + (ptrdiff_t) (first + i) * job->x_stride_elems;
+    forge_kernels ()->dwconv_f32 (n, c, 1, rows, 0, NULL, job->bound->term, out,
+        job->out_stride_elems, min, max);
+    for (size_t i = 0; forge_op_activates_late (activation) && i < n; i++)
+      forge_op_activate (
+          activation, c, out + (ptrdiff_t) i * job->out_stride_elems);
+  }
+}
+
+/* Images of whole channels, dense. */
+static void
+scale_planes (void *data, size_t begin, size_t end)
 {
   const Job *job = data;
   const Norm *norm = &job->norm;
   const Bound *bound = job->bound;
-  size_t row = (size_t) (norm->c * norm->inner);
+  const size_t image = (size_t) (norm->c * norm->inner);
   for (size_t n = begin; n < end; n++) {
-    const float *x = job->x + (ptrdiff_t) n * job->x_stride_elems;
-    float *y = job->out + (ptrdiff_t) n * job->out_stride_elems;
-    if (norm->inner == 1)
-      for (int64_t c = 0; c < norm->c; c++)
-        y[c] = x[c] * bound->factor[c] + bound->term[c];
-    else
-      for (int64_t c = 0; c < norm->c; c++)
-        for (int64_t p = c * norm->inner; p < (c + 1) * norm->inner; p++)
-          y[p] = x[p] * bound->factor[c] + bound->term[c];
-    forge_op_activate (&job->step->node->activation, row, y);
+    const float *x = job->x + n * image;
+    float *y = job->out + n * image;
+    for (int64_t c = 0; c < norm->c; c++)
+      for (int64_t p = c * norm->inner; p < (c + 1) * norm->inner; p++)
+        y[p] = x[p] * bound->factor[c] + bound->term[c];
+    forge_op_activate (&job->step->node->activation, image, y);
   }
 }
 
@@ -277,7 +298,7 @@ run (const ForgeStep *step)
     bound->term[i] = bias[i] - bound->mean[i] * bound->factor[i];
   }
   forge_op_ranges (step->threads, (size_t) job.norm.outer, grain_of (&job.norm),
-      scale_rows, &job);
+      job.norm.inner == 1 ? scale_pixels : scale_planes, &job);
 }
 
 /* dx = factor (dy - mean (dy) - x_hat mean (dy x_hat)), for one row of C. */

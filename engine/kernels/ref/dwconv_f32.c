@@ -10,16 +10,13 @@ forge_dwconv_f32_ref (size_t n_pixels, size_t n_channels, size_t n_taps,
     float max)
 {
   for (size_t p = 0; p < n_pixels; p++, rows += n_taps) {
-    float *sum = out + (ptrdiff_t) p * out_stride_elems;
-    for (size_t c = 0; c < n_channels; c++)
-      sum[c] = weights[c];
-    const float *w = weights + n_channels;
-    for (size_t k = 0; k < n_taps; k++, w += n_channels) {
-      const float *a = row_at (rows[k], zero, offset_elems);
-      for (size_t c = 0; c < n_channels; c++)
-        sum[c] += a[c] * w[c];
+    float *pixel = out + (ptrdiff_t) p * out_stride_elems;
+    for (size_t c = 0; c < n_channels; c++) {
+      float sum = weights[c];
+      for (size_t k = 0; k < n_taps; k++)
+        sum += row_at (rows[k], zero, offset_elems)[c] *
+               weights[(k + 1) * n_channels + c];
+      pixel[c] = clamp_f32 (sum, min, max);
     }
-    for (size_t c = 0; c < n_channels; c++)
-      sum[c] = clamp_f32 (sum[c], min, max);
   }
 }
