@@ -162,12 +162,13 @@ set_defaults (ForgeTrainParams *params)
   params->freeze = "whiten.bias@3";
   params->label_smoothing = 0.2;
   params->dropout = 0;
-  params->epochs = 22;
+  params->epochs = 25;
   params->batch = 900;
   params->patience = 0;
   params->best_by = "accuracy";
   params->flip = "alternating";
-  params->shift = 2;
+  params->shift = 4;
+  params->cutout = 8;
   params->border = "reflect";
 }
 
