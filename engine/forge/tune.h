@@ -46,8 +46,8 @@ void forge_tuned_layer_free (ForgeTunedLayer *layer);
  * compares the least time of each layer: within the network, where weights
  * come from memory as they do in use. What is at least 3 % faster than the
  * cost model's choice goes into the file `gst-forge/tuning.json` of the user's
- * cache (or where `FORGE_TUNING` says), which every session of this CPU
- * follows from then on, this process included; what was tuned before is
+ * cache (or where `FORGE_TUNING` says), which every model loaded on this CPU
+ * from then on follows; one in use keeps what it has. What was tuned before is
  * measured anew. Results stay within 1e-4, but a tuned layer does not have the
  * bits of an untuned one.
  *
