@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Convolution as an indirect matrix product: one pointer per output pixel and
+ * tap, so padding, strides and dilation cost nothing in the kernel. Of inputs
+ * of few channels with padding beside them a padded copy is made, for the sake
+ * of longer taps.
+ * Source: M. Dukhan, The Indirect Convolution Algorithm, 2019. */
+#include "ops/conv-product.h"
+
+#include <string.h>
+
+#include "base/pool.h"
+#include "kernels/kernels.h"
+#include "ops/ahead.h"
+#include "ops/op-util.h"
+
+/* Weights that one task walks through stay within half a small L2. */
+#define BLOCK_WEIGHT_BYTES (192 * 1024)
+#define BLOCK_TILES 16
+/* A product is cut into at least as many, where it has the tiles. */
+#define MIN_TASKS 8
+/* Inputs of so few channels are worth a padded copy. */
+#define MAX_COPY_CHANNELS 8
+#define PAD_ROWS 32
+
+static int64_t
+divide_up (int64_t a, int64_t b)
+{
+  return (a + b - 1) / b;
+}
+
+static void
+fold_taps (const ForgeConv *conv, ForgeProduct *plan)
+{
+  const ForgeWindow *w = &conv->window;
+  gboolean is_padded = w->pad_left > 0 || w->pad_right > 0;
+  if (conv->groups != 1 || w->dw != 1 || w->kw == 1 ||
+      (is_padded && conv->c > MAX_COPY_CHANNELS))
+    return;
+  plan->is_folded = TRUE;
+  plan->is_padded = is_padded;
+  plan->n_taps = w->kh;
+  plan->n_channels = w->kw * conv->c;
+  plan->row_pixels += w->pad_left + w->pad_right;
+}
+
+void
+forge_product_plan (const ForgeConv *conv, ForgeProduct *plan)
+{
+  const ForgeKernels *kernels = forge_kernels ();
+  const ForgeWindow *w = &conv->window;
+  *plan = (ForgeProduct) { .n_taps = conv->taps,
+    .n_channels = conv->group_c,
+    .row_pixels = w->iw,
+    .group_count = forge_pack_igemm_f32_count ((size_t) conv->group_o,
+        (size_t) conv->taps, (size_t) conv->group_c, kernels->igemm_nr) };
+  fold_taps (conv, plan);
+  plan->packed_count = plan->group_count * (size_t) conv->groups;
+  if (plan->is_padded)
+    plan->padded_count =
+        (size_t) (conv->n * w->ih * plan->row_pixels * conv->c);
+  int64_t mr = (int64_t) kernels->igemm_mr;
+  plan->n_pointers =
+      (size_t) (divide_up (conv->out_pixels, mr) * mr * plan->n_taps);
+}
+
+void
+forge_product_pack (const ForgeConv *conv, const ForgeProduct *plan,
+    const float *weights, const float *bias, float *packed)
+{
+  int64_t taps = conv->taps;
+  for (int64_t g = 0; g < conv->groups; g++) {
+    int64_t first = g * conv->group_o;
+    forge_pack_igemm_f32 ((size_t) conv->group_o, (size_t) taps,
+        (size_t) conv->group_c, forge_kernels ()->igemm_nr,
+        weights + first * conv->group_c * taps, conv->group_c * taps, 1, taps,
+        bias ? bias + first : NULL, packed + (size_t) g * plan->group_count);
+  }
+}
+
+/* Of one output pixel; NULL where the tap is beside the image. */
+static const float *
+row_pointer (const ForgeConv *conv, const ForgeProduct *plan, const float *in,
+    ptrdiff_t stride_elems, int64_t pixel, int64_t tap)
+{
+  const ForgeWindow *w = &conv->window;
+  if (plan->is_folded) {
+    int64_t y = pixel / w->ow * w->sh - w->pad_top + tap * w->dh;
+    int64_t x = pixel % w->ow * w->sw;
+    return y < 0 || y >= w->ih ? NULL
+                               : in + (y * plan->row_pixels + x) * stride_elems;
+  }
+  int64_t at = forge_window_pixel (w, pixel / w->ow, pixel % w->ow, tap);
+  return at < 0 ? NULL : in + at * stride_elems;
+}
+
+/* Tiles of mr pixels: rows[tile][tap][m], the last tile filled up with its
+ * last pixel. */
+void
+forge_product_bind (const ForgeConv *conv, const ForgeProduct *plan,
+    const float *in, ptrdiff_t row_stride_elems, const float *zero,
+    const float **rows)
+{
+  int64_t mr = (int64_t) forge_kernels ()->igemm_mr;
+  int64_t pixels = conv->out_pixels;
+  for (int64_t first = 0; first < pixels; first += mr)
+    for (int64_t k = 0; k < plan->n_taps; k++)
+      for (int64_t m = 0; m < mr; m++) {
+        const float *row = row_pointer (
+            conv, plan, in, row_stride_elems, MIN (first + m, pixels - 1), k);
+        *rows++ = row ? row : zero;
+      }
+}
+
+/* The blocks that a job is cut into. */
+typedef struct {
+  const ForgeProductJob *job;
+  int64_t pixel_blocks, block_pixels, out_blocks, block_out;
+} Blocks;
+
+/* Even blocks, by sizes alone: weights that stay in L2, and tasks enough for
+ * several threads to end together. */
+static Blocks
+cut (const ForgeProductJob *job)
+{
+  const ForgeConv *conv = job->conv;
+  const ForgeKernels *kernels = forge_kernels ();
+  int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
+  int64_t panel_bytes = (conv->taps * conv->group_c + 1) * nr * 4;
+  int64_t most = MAX (1, BLOCK_WEIGHT_BYTES / panel_bytes);
+  int64_t panels = divide_up (conv->group_o, nr);
+  int64_t tiles = divide_up (conv->out_pixels, mr);
+  Blocks b = { .job = job, .out_blocks = divide_up (panels, most) };
+  int64_t wanted = MAX (1, MIN_TASKS / (b.out_blocks * conv->groups));
+  b.pixel_blocks = MIN (tiles, MAX (divide_up (tiles, BLOCK_TILES), wanted));
+  if (b.pixel_blocks < wanted && b.out_blocks == 1)
+    b.out_blocks = MIN (panels, wanted / b.pixel_blocks);
+  b.block_pixels = divide_up (tiles, b.pixel_blocks) * mr;
+  b.pixel_blocks = divide_up (conv->out_pixels, b.block_pixels);
+  b.block_out = divide_up (panels, b.out_blocks) * nr;
+  b.out_blocks = divide_up (conv->group_o, b.block_out);
+  return b;
+}
+
+static void
+activate_rows (
+    const ForgeProductJob *job, float *out, size_t n_pixels, size_t n_out)
+{
+  if (!forge_op_activates_late (job->activation))
+    return;
+  for (size_t m = 0; m < n_pixels; m++)
+    forge_op_activate (
+        job->activation, n_out, out + (ptrdiff_t) m * job->out_stride_elems);
+}
+
+/* One block of columns of one group, over one block of tiles. */
+static void
+run_block (void *data, int task)
+{
+  const Blocks *blocks = data;
+  const ForgeProductJob *job = blocks->job;
+  const ForgeConv *conv = job->conv;
+  const ForgeKernels *kernels = forge_kernels ();
+  int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
+  int64_t block = task % blocks->pixel_blocks;
+  int64_t rest = task / blocks->pixel_blocks;
+  int64_t o = rest % blocks->out_blocks * blocks->block_out;
+  int64_t g = rest / blocks->out_blocks % conv->groups;
+  int64_t n = rest / blocks->out_blocks / conv->groups;
+  size_t n_out = (size_t) MIN (blocks->block_out, conv->group_o - o);
+  const int64_t panel_rows = conv->taps * conv->group_c + 1;
+  const int64_t block_floats = blocks->block_out * panel_rows;
+  const int64_t tiles = divide_up (conv->out_pixels, mr);
+  const float *weights =
+      job->packed + (size_t) g * job->plan->group_count + o * panel_rows;
+  ptrdiff_t stride = job->out_stride_elems;
+  ptrdiff_t offset =
+      n * conv->window.ih * job->plan->row_pixels * job->row_stride_elems +
+      g * conv->group_c;
+  int64_t end = MIN ((block + 1) * blocks->block_pixels, conv->out_pixels);
+  for (int64_t m = block * blocks->block_pixels; m < end; m += mr) {
+    size_t pixels = (size_t) MIN (mr, conv->out_pixels - m);
+    ptrdiff_t at = (n * conv->out_pixels + m) * stride + g * conv->group_o + o;
+    float *out = job->out + at;
+    kernels->igemm_f32 (pixels, n_out, (size_t) job->plan->n_channels,
+        (size_t) job->plan->n_taps, job->rows + m * job->plan->n_taps, offset,
+        job->zero, weights, out, stride,
+        job->residual ? job->residual + at : NULL, stride, job->min, job->max,
+        o + blocks->block_out < conv->group_o
+            ? forge_ahead_share (
+                  weights + block_floats, block_floats, nr, m / mr, tiles)
+            : FORGE_AHEAD_NONE);
+    activate_rows (job, out, pixels, n_out);
+  }
+}
+
+static void
+copy_pixels (const ForgeProductJob *job, const float *in, float *out)
+{
+  size_t n_pixels = (size_t) job->conv->window.iw;
+  size_t pixel = (size_t) job->conv->c;
+  if (job->in_stride_elems == job->conv->c)
+    memcpy (out, in, n_pixels * pixel * sizeof (float));
+  else
+    for (size_t x = 0; x < n_pixels; x++, in += job->in_stride_elems)
+      memcpy (out + x * pixel, in, pixel * sizeof (float));
+}
+
+/* Rows of all images, into the copy that has the padding beside them. */
+static void
+pad_rows (void *data, size_t begin, size_t end)
+{
+  const ForgeProductJob *job = data;
+  const ForgeWindow *w = &job->conv->window;
+  size_t pixel = (size_t) job->conv->c;
+  size_t left = (size_t) w->pad_left * pixel, inside = (size_t) w->iw * pixel;
+  size_t row = (size_t) job->plan->row_pixels * pixel;
+  for (size_t y = begin; y < end; y++) {
+    float *out = job->padded + y * row;
+    memset (out, 0, left * sizeof (float));
+    copy_pixels (job, job->in + (ptrdiff_t) y * w->iw * job->in_stride_elems,
+        out + left);
+    memset (out + left + inside, 0, (row - left - inside) * sizeof (float));
+  }
+}
+
+void
+forge_product_run (int threads, const ForgeProductJob *job)
+{
+  const ForgeConv *conv = job->conv;
+  if (job->plan->is_padded)
+    forge_op_ranges (threads, (size_t) (conv->n * conv->window.ih), PAD_ROWS,
+        pad_rows, (void *) job);
+  Blocks blocks = cut (job);
+  forge_pool_run (threads,
+      (int) (conv->n * conv->groups * blocks.out_blocks * blocks.pixel_blocks),
+      run_block, &blocks);
+}
