@@ -4,9 +4,12 @@
  * A^T [(G g G^T) (B^T d B)] A, the gradient of U = G g G^T is the sum over all
  * tiles of (A dy A^T) (B^T d B), point by point, and that of g is G^T dU G:
  * 36 products a tile and pair of channels instead of 144.
- * The tiles of all images are cut into parts by sizes alone, each with a dU
- * of its own; a part goes chunk by chunk through a scratch of its thread. The
- * parts are added in order, so the result does not depend on threads. */
+ * The tiles of all images go through a scratch chunk by chunk. Where dU is
+ * small, they are cut into parts, each with a dU of its own and one thread,
+ * and the parts are added in order; where it is large, all threads work on one
+ * chunk: on some of its tiles, then on some of the points, so that one dU and
+ * one scratch are all that the cache has to hold. Parts and chunks depend on
+ * sizes alone, so the result does not depend on threads. */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -24,13 +27,20 @@ enum { PIXELS = SIDE * SIDE };
 #define MIN_CHUNK_TILES 24
 #define MAX_CHUNK_TILES 192
 #define MAX_PARTS 8
-#define MAX_PART_BYTES ((size_t) 64 << 20)
+/* A dU of more is shared by all threads. */
+#define MAX_PART_BYTES ((size_t) 1 << 20)
+/* Its chunk's scratch, which a larger L2 keeps in part. */
+#define SHARED_CHUNK_BYTES ((int64_t) 3 << 20)
+/* Tiles and outputs of a task there. */
+#define TASK_TILES 8
+#define TASK_OUTPUTS 64
 /* Channels that the last transform takes together. */
 #define BLOCK_CHANNELS 64
 
 typedef struct {
   ForgeWinograd w;
   int64_t all_tiles, chunk_tiles;
+  gboolean is_shared; /* all threads work on one chunk */
   int64_t n_parts;
   int64_t x_row, dy_row; /* floats from tile to tile */
   size_t part_count, lane_count;
@@ -44,6 +54,34 @@ pointers (int64_t n)
   return forge_conv_align ((size_t) n * sizeof (float *) / sizeof (float));
 }
 
+/* The scratch of a tile. */
+static int64_t
+tile_bytes (const Plan *plan)
+{
+  return POINTS * (plan->x_row + plan->dy_row) * (int64_t) sizeof (float);
+}
+
+static void
+cut (const ForgeConv *conv, Plan *plan)
+{
+  plan->part_count = forge_conv_align ((size_t) (POINTS * conv->o * conv->c));
+  plan->is_shared = plan->part_count * sizeof (float) > MAX_PART_BYTES;
+  plan->n_parts = plan->n_lanes = 1;
+  if (plan->is_shared) {
+    plan->chunk_tiles = CLAMP (SHARED_CHUNK_BYTES / tile_bytes (plan),
+        MIN_CHUNK_TILES, MAX_CHUNK_TILES);
+    return;
+  }
+  /* As many floats as a part has: both are written and read once a chunk. */
+  plan->chunk_tiles = CLAMP (conv->c * conv->o / (conv->c + conv->o),
+      MIN_CHUNK_TILES, MAX_CHUNK_TILES);
+  plan->n_parts = MAX_PARTS;
+  while (
+      plan->n_parts > 1 && plan->n_parts * plan->chunk_tiles > plan->all_tiles)
+    plan->n_parts /= 2;
+  plan->n_lanes = (int) MIN (plan->n_parts, forge_pool_threads (0));
+}
+
 static gboolean
 make_plan (const ForgeConv *conv, Plan *plan)
 {
@@ -51,20 +89,9 @@ make_plan (const ForgeConv *conv, Plan *plan)
   if (!forge_winograd_plan (conv, TRUE, &plan->w))
     return FALSE;
   plan->all_tiles = conv->n * plan->w.tiles;
-  /* As many floats as a part has: both are written and read once a chunk. */
-  plan->chunk_tiles = CLAMP (conv->c * conv->o / (conv->c + conv->o),
-      MIN_CHUNK_TILES, MAX_CHUNK_TILES);
-  plan->part_count = forge_conv_align ((size_t) (POINTS * conv->o * conv->c));
-  int64_t fit =
-      (int64_t) (MAX_PART_BYTES / (plan->part_count * sizeof (float)));
-  plan->n_parts = MAX_PARTS;
-  while (plan->n_parts > 1 &&
-         (plan->n_parts > fit ||
-             plan->n_parts * plan->chunk_tiles > plan->all_tiles))
-    plan->n_parts /= 2;
-  plan->lane_count = (size_t) plan->chunk_tiles * POINTS *
-                     (size_t) (plan->x_row + plan->dy_row);
-  plan->n_lanes = (int) MIN (plan->n_parts, forge_pool_threads (0));
+  cut (conv, plan);
+  plan->lane_count =
+      (size_t) (plan->chunk_tiles * tile_bytes (plan)) / sizeof (float);
   plan->lanes_at = (size_t) plan->n_parts * plan->part_count;
   plan->zero_at = plan->lanes_at + (size_t) plan->n_lanes * plan->lane_count;
   plan->x_rows_at =
@@ -110,40 +137,94 @@ write_dy_rows (const Job *job)
     }
 }
 
-/* Points of tiles [first, first + n): x as [36][chunk][C], dy likewise. */
-static void
-transform_tiles (const Job *job, int64_t first, int64_t n, float *x, float *dy)
+/* The transformed tiles [first, first + n) of all images. */
+typedef struct {
+  const Job *job;
+  int64_t first, n;
+  float *x, *dy; /* [36][chunk][C], [36][chunk][O] */
+  float *sum;    /* [36][O][C], added to */
+} Chunk;
+
+static Chunk
+chunk_of (
+    const Job *job, int64_t first, int64_t end, float *scratch, float *sum)
 {
+  const Plan *plan = job->plan;
+  return (Chunk) { .job = job,
+    .first = first,
+    .n = MIN (plan->chunk_tiles, end - first),
+    .x = scratch,
+    .dy = scratch + POINTS * plan->chunk_tiles * plan->x_row,
+    .sum = sum };
+}
+
+/* Tiles begin to end of a chunk. */
+static void
+transform_tiles (void *data, size_t begin, size_t end)
+{
+  const Chunk *chunk = data;
+  const Job *job = chunk->job;
   const ForgeConv *conv = job->gradient->conv;
   const Plan *plan = job->plan;
   const ForgeKernels *kernels = forge_kernels ();
-  for (int64_t t = 0; t < n; t++) {
-    int64_t image = (first + t) / plan->w.tiles;
-    int64_t tile = (first + t) % plan->w.tiles;
+  for (int64_t t = (int64_t) begin; t < (int64_t) end; t++) {
+    int64_t image = (chunk->first + t) / plan->w.tiles;
+    int64_t tile = (chunk->first + t) % plan->w.tiles;
     kernels->winograd_in_f32 (SIDE, (size_t) conv->c,
         job->x_rows + tile * POINTS, image * conv->in_pixels * conv->c,
-        job->zero, x + t * plan->x_row, plan->chunk_tiles * plan->x_row);
+        job->zero, chunk->x + t * plan->x_row, plan->chunk_tiles * plan->x_row);
     kernels->winograd_grad_f32 ((size_t) conv->o, job->dy_rows + tile * PIXELS,
-        image * conv->out_pixels * conv->o, job->zero, dy + t * plan->dy_row,
-        plan->chunk_tiles * plan->dy_row);
+        image * conv->out_pixels * conv->o, job->zero,
+        chunk->dy + t * plan->dy_row, plan->chunk_tiles * plan->dy_row);
   }
 }
 
-static void
-sum_chunk (const Job *job, int64_t first, int64_t n, float *lane, float *part)
+static int64_t
+output_blocks (const ForgeConv *conv)
 {
-  const ForgeConv *conv = job->gradient->conv;
-  const Plan *plan = job->plan;
+  return (conv->o + TASK_OUTPUTS - 1) / TASK_OUTPUTS;
+}
+
+/* Some outputs of a point at a time: x comes from L2 for all but the first. */
+static void
+add_products (void *data, size_t begin, size_t end)
+{
+  const Chunk *chunk = data;
+  const ForgeConv *conv = chunk->job->gradient->conv;
+  const Plan *plan = chunk->job->plan;
   const float *rows[MAX_CHUNK_TILES];
-  float *x = lane, *dy = x + POINTS * plan->chunk_tiles * plan->x_row;
-  transform_tiles (job, first, n, x, dy);
-  for (int64_t t = 0; t < n; t++)
-    rows[t] = x + t * plan->x_row;
-  for (int64_t i = 0; i < POINTS; i++)
-    forge_kernels ()->outer_f32 ((size_t) conv->o, (size_t) conv->c, (size_t) n,
-        dy + i * plan->chunk_tiles * plan->dy_row, plan->dy_row, rows,
-        i * plan->chunk_tiles * plan->x_row, NULL, part + i * conv->o * conv->c,
-        conv->c);
+  for (int64_t t = 0; t < chunk->n; t++)
+    rows[t] = chunk->x + t * plan->x_row;
+  for (size_t task = begin; task < end; task++) {
+    int64_t i = (int64_t) task / output_blocks (conv);
+    int64_t o = (int64_t) task % output_blocks (conv) * TASK_OUTPUTS;
+    forge_kernels ()->outer_f32 ((size_t) MIN (TASK_OUTPUTS, conv->o - o),
+        (size_t) conv->c, (size_t) chunk->n,
+        chunk->dy + i * plan->chunk_tiles * plan->dy_row + o, plan->dy_row,
+        rows, i * plan->chunk_tiles * plan->x_row, NULL,
+        chunk->sum + (i * conv->o + o) * conv->c, conv->c);
+  }
+}
+
+static size_t
+product_tasks (const ForgeConv *conv)
+{
+  return (size_t) (POINTS * output_blocks (conv));
+}
+
+static void
+run_shared (Job *job, int threads)
+{
+  const Plan *plan = job->plan;
+  memset (job->parts, 0, plan->part_count * sizeof *job->parts);
+  for (int64_t first = 0; first < plan->all_tiles; first += plan->chunk_tiles) {
+    Chunk chunk =
+        chunk_of (job, first, plan->all_tiles, job->lanes, job->parts);
+    forge_op_ranges (
+        threads, (size_t) chunk.n, TASK_TILES, transform_tiles, &chunk);
+    forge_op_ranges (
+        threads, product_tasks (job->gradient->conv), 1, add_products, &chunk);
+  }
 }
 
 static void
@@ -151,7 +232,7 @@ run_lane (void *data, int index)
 {
   Job *job = data;
   const Plan *plan = job->plan;
-  float *lane = job->lanes + (size_t) index * plan->lane_count;
+  float *scratch = job->lanes + (size_t) index * plan->lane_count;
   int part;
   while ((part = atomic_fetch_add_explicit (
               &job->next_part, 1, memory_order_relaxed)) < plan->n_parts) {
@@ -159,8 +240,11 @@ run_lane (void *data, int index)
     memset (sum, 0, plan->part_count * sizeof *sum);
     int64_t end = plan->all_tiles * (part + 1) / plan->n_parts;
     int64_t first = plan->all_tiles * part / plan->n_parts;
-    for (; first < end; first += plan->chunk_tiles)
-      sum_chunk (job, first, MIN (plan->chunk_tiles, end - first), lane, sum);
+    for (; first < end; first += plan->chunk_tiles) {
+      Chunk chunk = chunk_of (job, first, end, scratch, sum);
+      transform_tiles (&chunk, 0, (size_t) chunk.n);
+      add_products (&chunk, 0, product_tasks (job->gradient->conv));
+    }
   }
 }
 
@@ -229,7 +313,10 @@ forge_winograd_dw (const ForgeConvGradient *gradient)
   forge_winograd_write_rows (
       conv, &plan.w, gradient->x, conv->c, zero, job.x_rows);
   write_dy_rows (&job);
-  forge_pool_run (
-      gradient->threads, MIN (plan.n_lanes, gradient->threads), run_lane, &job);
+  if (plan.is_shared)
+    run_shared (&job, gradient->threads);
+  else
+    forge_pool_run (gradient->threads, MIN (plan.n_lanes, gradient->threads),
+        run_lane, &job);
   forge_op_ranges (gradient->threads, (size_t) conv->o, 1, turn_outputs, &job);
 }

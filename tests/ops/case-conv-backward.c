@@ -41,6 +41,8 @@ static const Row rows[] = {
       TRUE },
   { "winograd-in-parts", 40, 48, 4, 8, 56, 3, 3, { 1, 1 }, { 1, 1 },
       { 1, 1, 1, 1 }, 1, TRUE },
+  { "winograd-shared", 49, 76, 6, 6, 100, 3, 3, { 1, 1 }, { 1, 1 },
+      { 1, 1, 1, 1 }, 1, TRUE },
   { "winograd-asymmetric", 3, 96, 12, 13, 100, 3, 3, { 1, 1 }, { 1, 1 },
       { 2, 0, 1, 2 }, 1, TRUE },
 };
