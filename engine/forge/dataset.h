@@ -15,6 +15,25 @@ typedef enum {
   FORGE_SPLIT_TEST,
 } ForgeSplit;
 
+#define FORGE_MAX_VALIDATION 0.5
+
+/**
+ * ForgeCut:
+ * @seed: of the shuffle
+ * @validation: share of the training pictures that becomes the validation
+ *   part, at most %FORGE_MAX_VALIDATION; 0 = a tenth
+ *
+ * How parts that a source does not have are cut from those that it has,
+ * stratified. Training, calibration and evaluation agree on the cut, or models
+ * are judged by pictures they have seen.
+ *
+ * Since: 0.1
+ */
+typedef struct {
+  uint64_t seed;
+  double validation;
+} ForgeCut;
+
 /**
  * forge_dataset_open:
  * @spec: `cifar10:DIR` (the official binary batches, or the PNG sheets of the
@@ -28,11 +47,12 @@ typedef enum {
  *   1 for each class; files are named relative to the folder and within it.
  *   A column `split` says train, val or test. When not every file has just one
  *   class, the data is multi-label
- * @split: which part. Where the source has no validation part, a tenth of the
- *   training part is cut off for it, stratified, by @seed; where a folder has
- *   no parts at all it is cut 80/10/10. All frames of a video are in one part.
- *   Where a folder has val/ but no test/, val/ is both
- * @seed: of that cut
+ * @split: which part. Where the source has no validation part, @cut takes it
+ *   from the training part; where a folder has no parts at all, a tenth is the
+ *   test part and @cut->validation of all of it the validation part. All frames
+ *   of a video are in one part. Where a folder has val/ but no test/, val/ is
+ *   both
+ * @cut: (nullable): of those; %NULL = seed 1, a tenth
  * @error: return location
  *
  * A relative DIR is looked for below `$FORGE_DATA` too; an empty one is that
@@ -41,12 +61,12 @@ typedef enum {
  * Errors: %FORGE_ERROR_NOT_FOUND naming what was looked for,
  * %FORGE_ERROR_FORMAT (truncated or foreign batch, with a hint; a row of
  * labels.csv, with its line),
- * %FORGE_ERROR_ARGUMENT for an unknown scheme.
+ * %FORGE_ERROR_ARGUMENT for an unknown scheme or share.
  * Returns: (transfer full) (nullable): the data set
  * Since: 0.1
  */
 ForgeDataset *forge_dataset_open (
-    const char *spec, ForgeSplit split, uint64_t seed, GError **error);
+    const char *spec, ForgeSplit split, const ForgeCut *cut, GError **error);
 
 /**
  * forge_dataset_free:

@@ -6,7 +6,7 @@
 
 #include <glib.h>
 
-#include "forge/image.h"
+#include "forge/dataset.h"
 #include "forge/tensor.h"
 
 G_BEGIN_DECLS
@@ -240,18 +240,17 @@ double forge_model_get_temperature (const ForgeModel *model);
 gboolean forge_model_is_multi_label (const ForgeModel *model);
 
 /**
- * forge_model_get_training_seed:
+ * forge_model_get_training_cut:
  * @model: the model
- * @seed: (out): the seed of `forge.training`
+ * @cut: (out): seed and validation share of `forge.training`
  *
- * The seed that it was trained with, which also cut off the validation
- * pictures: with another one, some of those may have been trained on.
+ * How the validation pictures were cut off when it was trained: by another
+ * cut, some of those may have been trained on.
  *
- * Returns: %FALSE when the file does not say, and @seed is as it was
+ * Returns: %FALSE when the file does not say, and @cut is as it was
  * Since: 0.1
  */
-gboolean forge_model_get_training_seed (
-    const ForgeModel *model, uint64_t *seed);
+gboolean forge_model_get_training_cut (const ForgeModel *model, ForgeCut *cut);
 
 /**
  * forge_model_get_precision:

@@ -28,6 +28,8 @@ G_BEGIN_DECLS
  *   out
  * @threads: 0 = all
  * @seed: of everything random
+ * @validation_split: share of the training pictures that validates, where the
+ *   data has no such part, as in #ForgeCut
  *
  * @init: (nullable): a model file whose network is trained on, instead of
  *   @arch; it must have as many outputs as the data has classes
@@ -141,6 +143,7 @@ typedef struct {
   guint epochs, batch;
   int threads;
   uint64_t seed;
+  double validation_split;
 
   const char *init, *backbone;
   const ForgeStatedPreprocess *stated;
@@ -244,6 +247,17 @@ typedef struct {
 /* Return FALSE to stop; the checkpoint stays. */
 typedef gboolean (*ForgeTrainFunc) (
     const ForgeTrainProgress *progress, gpointer user_data);
+
+/**
+ * forge_train_cut:
+ * @params: of a training
+ *
+ * How its data is cut into parts.
+ *
+ * Returns: for forge_dataset_open()
+ * Since: 0.1
+ */
+ForgeCut forge_train_cut (const ForgeTrainParams *params);
 
 /**
  * ForgeTrainResult:

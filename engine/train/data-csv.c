@@ -428,7 +428,7 @@ choose_part (const Table *table, ForgeSplit asked, int *wanted, GError **error)
   }
   if (asked != FORGE_SPLIT_TEST && !has[FORGE_SPLIT_VALIDATION]) {
     *wanted = FORGE_SPLIT_TRAIN;
-    dataset->cut = FORGE_CUT_TENTH;
+    dataset->cut = FORGE_CUT_VALIDATION;
   }
   return TRUE;
 }

@@ -332,7 +332,7 @@ read_folder (
   }
   if (split == FORGE_SPLIT_VALIDATION && parts.val)
     return read_part (dataset, classes, parts.val, FALSE, error);
-  dataset->cut = parts.val ? FORGE_CUT_NONE : FORGE_CUT_TENTH;
+  dataset->cut = parts.val ? FORGE_CUT_NONE : FORGE_CUT_VALIDATION;
   return read_part (dataset, classes, parts.train, TRUE, error);
 }
 

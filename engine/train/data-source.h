@@ -27,9 +27,9 @@ typedef struct {
 
 /* How the part asked for is cut out of what the source delivered. */
 typedef enum {
-  FORGE_CUT_NONE,  /* it is the part already */
-  FORGE_CUT_TENTH, /* a training part: a tenth of each class validates */
-  FORGE_CUT_PARTS, /* everything there is: 80/10/10 of each class */
+  FORGE_CUT_NONE,       /* it is the part already */
+  FORGE_CUT_VALIDATION, /* a training part: a share of each class validates */
+  FORGE_CUT_PARTS,      /* everything there is: 80/10/10 of each class */
 } ForgeDataCut;
 
 struct _ForgeDataset {
@@ -102,4 +102,4 @@ char *forge_dataset_key (const ForgeDataset *dataset, const char *extra);
 /* Leaves the items of dataset->split, as dataset->cut has them. Stratified:
  * each class is shuffled and divided alone. Frames of one video stay together.
  */
-void forge_dataset_cut (ForgeDataset *dataset, uint64_t seed);
+void forge_dataset_cut (ForgeDataset *dataset, const ForgeCut *cut);

@@ -9,6 +9,8 @@
 
 #include "base/rng.h"
 
+#define TENTH 0.1
+
 typedef struct {
   guint first, n; /* items, which follow each other */
 } Unit;
@@ -60,9 +62,15 @@ fill_part (const GArray *units, const uint32_t *order, ForgeSplit *parts,
     parts[smallest] = part;
 }
 
+static guint
+part_size (guint n_items, double share)
+{
+  return MAX ((guint) (n_items * share + 0.5), 1);
+}
+
 /* A class of enough units is in every part. */
 static void
-cut_class (const ForgeDataset *dataset, uint32_t class_id, uint64_t seed,
+cut_class (const ForgeDataset *dataset, uint32_t class_id, const ForgeCut *cut,
     ForgeSplit *split_of_item)
 {
   g_autoptr (GArray) units = list_units (dataset, class_id);
@@ -74,14 +82,16 @@ cut_class (const ForgeDataset *dataset, uint32_t class_id, uint64_t seed,
     n_items += g_array_index (units, Unit, u).n;
   }
   ForgeRng rng;
-  forge_rng_seed_at (&rng, seed, class_id);
+  forge_rng_seed_at (&rng, cut->seed, class_id);
   forge_rng_shuffle (&rng, order, units->len);
   guint n_parts = dataset->cut == FORGE_CUT_PARTS ? 2 : 1;
-  guint tenth = MAX ((n_items + 5) / 10, 1);
+  double share = cut->validation > 0 ? cut->validation : TENTH;
   if (units->len > n_parts)
-    fill_part (units, order, parts, FORGE_SPLIT_VALIDATION, tenth);
+    fill_part (units, order, parts, FORGE_SPLIT_VALIDATION,
+        part_size (n_items, share));
   if (units->len > n_parts && dataset->cut == FORGE_CUT_PARTS)
-    fill_part (units, order, parts, FORGE_SPLIT_TEST, tenth);
+    fill_part (
+        units, order, parts, FORGE_SPLIT_TEST, part_size (n_items, TENTH));
   for (guint u = 0; u < units->len; u++) {
     const Unit *unit = &g_array_index (units, Unit, u);
     for (guint i = 0; i < unit->n; i++)
@@ -90,13 +100,13 @@ cut_class (const ForgeDataset *dataset, uint32_t class_id, uint64_t seed,
 }
 
 void
-forge_dataset_cut (ForgeDataset *dataset, uint64_t seed)
+forge_dataset_cut (ForgeDataset *dataset, const ForgeCut *cut)
 {
   g_autofree ForgeSplit *split_of_item =
       g_new0 (ForgeSplit, dataset->items->len + 1);
   guint n_strata = dataset->labels->len - 1 + (dataset->is_multi_label ? 1 : 0);
   for (guint c = 0; c < n_strata; c++)
-    cut_class (dataset, c, seed, split_of_item);
+    cut_class (dataset, c, cut, split_of_item);
   guint n_kept = 0;
   for (guint i = 0; i < dataset->items->len; i++)
     if (split_of_item[i] == dataset->split)

@@ -156,8 +156,8 @@ read_source (ForgeDataset *dataset, const ForgeDataSource *source,
     return source->read (dataset, folder, dataset->split, error);
   for (const char *const *label = source->labels; *label; label++)
     g_ptr_array_add (dataset->labels, g_strdup (*label));
-  dataset->cut =
-      dataset->split == FORGE_SPLIT_TEST ? FORGE_CUT_NONE : FORGE_CUT_TENTH;
+  dataset->cut = dataset->split == FORGE_SPLIT_TEST ? FORGE_CUT_NONE
+                                                    : FORGE_CUT_VALIDATION;
   source->stamp (dataset, folder, dataset->split);
   if (forge_dataset_restore (dataset, source))
     return TRUE;
@@ -169,9 +169,17 @@ read_source (ForgeDataset *dataset, const ForgeDataSource *source,
 
 ForgeDataset *
 forge_dataset_open (
-    const char *spec, ForgeSplit split, uint64_t seed, GError **error)
+    const char *spec, ForgeSplit split, const ForgeCut *cut, GError **error)
 {
   g_return_val_if_fail (spec, NULL);
+  const ForgeCut usual = { .seed = 1 };
+  cut = cut ? cut : &usual;
+  if (!(cut->validation >= 0 && cut->validation <= FORGE_MAX_VALIDATION)) {
+    g_set_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT,
+        "data '%s': expected a validation share of 0 to %g, found %g", spec,
+        FORGE_MAX_VALIDATION, cut->validation);
+    return NULL;
+  }
   const char *name;
   const ForgeDataSource *source = find_source (spec, &name, error);
   if (!source)
@@ -194,7 +202,7 @@ forge_dataset_open (
     return NULL;
   g_ptr_array_add (dataset->labels, NULL);
   if (dataset->cut != FORGE_CUT_NONE)
-    forge_dataset_cut (dataset, seed);
+    forge_dataset_cut (dataset, cut);
   if (dataset->items->len == 0) {
     g_set_error (error, FORGE_ERROR, FORGE_ERROR_NOT_FOUND,
         "data '%s': no pictures in this part", spec);

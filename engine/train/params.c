@@ -117,6 +117,13 @@ check_rates (const ForgeTrainParams *params, GError **error)
 }
 
 static gboolean
+check_data (const ForgeTrainParams *params, GError **error)
+{
+  return within (params->validation_split, 0, FORGE_MAX_VALIDATION,
+      "validation_split", error);
+}
+
+static gboolean
 check_optimiser (const ForgeTrainParams *params, GError **error)
 {
   return check (params->momentum >= 0 && params->momentum < 1, "momentum",
@@ -187,9 +194,9 @@ forge_params_check (
     const ForgeTrainParams *params, ForgeTrainWords *words, GError **error)
 {
   return check_run (params, error) && check_words (params, words, error) &&
-         check_rates (params, error) && check_optimiser (params, error) &&
-         check_muon (params, error) && check_augmentation (params, error) &&
-         check_transfer (params, error);
+         check_data (params, error) && check_rates (params, error) &&
+         check_optimiser (params, error) && check_muon (params, error) &&
+         check_augmentation (params, error) && check_transfer (params, error);
 }
 
 void

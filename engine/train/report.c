@@ -153,8 +153,9 @@ static ForgeEvaluation *
 evaluate_part (const ForgeTrainer *trainer, ForgeModel *model, ForgeSplit split,
     GError **error)
 {
-  g_autoptr (ForgeDataset) dataset = forge_dataset_open (
-      trainer->params->data, split, trainer->params->seed, error);
+  const ForgeCut cut = forge_train_cut (trainer->params);
+  g_autoptr (ForgeDataset) dataset =
+      forge_dataset_open (trainer->params->data, split, &cut, error);
   if (!dataset)
     return NULL;
   const ForgeEvaluateParams params = { .threads = trainer->params->threads };

@@ -115,6 +115,7 @@ forge_trainer_add_settings (JsonBuilder *builder, const ForgeTrainer *trainer)
   const ForgeTrainParams *params = trainer->params;
   add_source (builder, params);
   add_int (builder, "seed", params->seed);
+  add_positive (builder, "validation_split", params->validation_split);
   add_int (builder, "epochs", params->epochs);
   add_int (builder, "batch", trainer->batch);
   add_optimiser (builder, trainer);

@@ -56,13 +56,21 @@ check_multi_label (const ForgeTrainer *trainer, GError **error)
   return FALSE;
 }
 
+ForgeCut
+forge_train_cut (const ForgeTrainParams *params)
+{
+  return (ForgeCut) { .seed = params->seed,
+    .validation = params->validation_split };
+}
+
 /* Brings one part into memory. @hash is nullable. */
 static ForgeLoader *
 load_part (ForgeTrainer *trainer, ForgeSplit split, char **hash, GError **error)
 {
   const ForgeTrainParams *params = trainer->params;
+  const ForgeCut cut = forge_train_cut (params);
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (params->data, split, params->seed, error);
+      forge_dataset_open (params->data, split, &cut, error);
   if (!dataset)
     return NULL;
   if (!trainer->labels) {

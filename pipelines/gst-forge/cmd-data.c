@@ -12,6 +12,7 @@ typedef struct {
   char *json, *sheet;
   int n_each, n_examples, threads;
   gint64 seed;
+  double validation; /* 0 where not given */
 } DataOptions;
 
 typedef struct {
@@ -29,11 +30,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Parts, parts_clear)
 
 /* A part that the data does not have is none. */
 static gboolean
-open_parts (Parts *parts, const char *spec, uint64_t seed, GError **error)
+open_parts (Parts *parts, const char *spec, const ForgeCut *cut, GError **error)
 {
   for (int s = 0; s < FORGE_N_SPLITS; s++) {
     g_autoptr (GError) open_error = NULL;
-    parts->parts[s] = forge_dataset_open (spec, s, seed, &open_error);
+    parts->parts[s] = forge_dataset_open (spec, s, cut, &open_error);
     if (parts->parts[s] ||
         (s != FORGE_SPLIT_TRAIN &&
             g_error_matches (open_error, FORGE_ERROR, FORGE_ERROR_NOT_FOUND)))
@@ -85,7 +86,9 @@ look (const char *spec, const DataOptions *options)
   progress_init (&progress, out);
   progress_catch_interrupts ();
   progress_draw (&progress, 0, "listing pictures");
-  if (!open_parts (&parts, spec, (uint64_t) options->seed, &error)) {
+  const ForgeCut cut = { .seed = (uint64_t) options->seed,
+    .validation = options->validation };
+  if (!open_parts (&parts, spec, &cut, &error)) {
     progress_clear (&progress);
     return command_error ("%s", error->message);
   }
@@ -135,6 +138,8 @@ cmd_data (int argc, char **argv)
         "named for each finding (10)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options.seed,
         "of the cut into parts, the shuffles and the sheet (1)", "N" },
+    { "validation-split", 0, 0, G_OPTION_ARG_DOUBLE, &options.validation,
+        COMMAND_VALIDATION_TEXT " (0.1)", "P" },
     { "threads", 't', 0, G_OPTION_ARG_INT, &options.threads,
         "threads; 0 = all the process may use (0)", "N" },
     { "json", 0, 0, G_OPTION_ARG_FILENAME, &json,
@@ -153,6 +158,7 @@ cmd_data (int argc, char **argv)
     { "--examples", options.n_examples, 1, 1000000 },
     { "--threads", options.threads, 0, COMMAND_MAX_THREADS },
     { "--seed", (double) options.seed, 0, COMMAND_MAX_SEED },
+    { "--validation-split", options.validation, 0, FORGE_MAX_VALIDATION },
   };
   status = command_check_ranges ("data", ranges, G_N_ELEMENTS (ranges));
   if (status >= 0)

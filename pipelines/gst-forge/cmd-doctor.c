@@ -147,8 +147,10 @@ examine (const char *path, const DoctorOptions *options)
   g_autoptr (ForgeModel) model = forge_model_load (path, &error);
   if (!model)
     return command_error ("%s", error->message);
-  g_autoptr (ForgeDataset) dataset = forge_dataset_open (options->pictures.data,
-      options->pictures.split, options->pictures.seed, &error);
+  const ForgeCut cut = { .seed = (uint64_t) options->pictures.seed,
+    .validation = options->pictures.validation };
+  g_autoptr (ForgeDataset) dataset = forge_dataset_open (
+      options->pictures.data, options->pictures.split, &cut, &error);
   if (!dataset)
     return command_error ("%s", error->message);
   const ForgeStatedPreprocess stated =

@@ -33,7 +33,7 @@ typedef struct {
   FILE *out;
   Progress progress;
   const char *activity;
-  uint64_t seed;
+  ForgeCut cut;
   ForgePreprocess preprocess;
   ForgeModel *model;
   ForgeDataset *dataset;
@@ -91,26 +91,33 @@ judge (JsonBuilder *builder, const ForgeEvaluation *evaluation, double min_f1)
   return status;
 }
 
-/* The seed that cut off the validation pictures when the model was trained;
- * another one would mix them with those it was trained on. -1 to go on. */
+/* As the validation pictures were cut off when the model was trained; another
+ * cut would mix them with those it was trained on. -1 to go on. */
 static int
-choose_seed (Run *run)
+choose_cut (Run *run)
 {
-  const EvaluateOptions *options = run->options;
-  uint64_t trained_with;
-  gboolean known = options->pictures.split != FORGE_SPLIT_TEST &&
-                   forge_model_get_training_seed (run->model, &trained_with);
-  run->seed = options->pictures.seed != DATA_OPTIONS_NO_SEED
-                  ? (uint64_t) options->pictures.seed
-                  : 1;
-  if (options->pictures.seed == DATA_OPTIONS_NO_SEED && known)
-    run->seed = trained_with;
-  if (options->calibrate && known && run->seed != trained_with)
+  const DataOptions *pictures = &run->options->pictures;
+  ForgeCut trained = { .seed = 1 };
+  gboolean known = pictures->split != FORGE_SPLIT_TEST &&
+                   forge_model_get_training_cut (run->model, &trained);
+  run->cut = trained;
+  if (pictures->seed != DATA_OPTIONS_NO_SEED)
+    run->cut.seed = (uint64_t) pictures->seed;
+  if (pictures->validation > 0)
+    run->cut.validation = pictures->validation;
+  if (!run->options->calibrate || !known)
+    return -1;
+  if (run->cut.seed != trained.seed)
     return command_usage_error ("evaluate",
         "--seed must be %" G_GUINT64_FORMAT
         ", with which the model was trained: by another cut some of the "
         "pictures were trained on",
-        trained_with);
+        trained.seed);
+  if (pictures->validation > 0 && pictures->validation != trained.validation)
+    return command_usage_error ("evaluate",
+        "--validation-split must be %g, with which the model was trained: by "
+        "another cut some of the pictures were trained on",
+        trained.validation > 0 ? trained.validation : 0.1);
   return -1;
 }
 
@@ -119,7 +126,7 @@ run_evaluation (Run *run, GError **error)
 {
   const EvaluateOptions *options = run->options;
   run->dataset = forge_dataset_open (
-      options->pictures.data, options->pictures.split, run->seed, error);
+      options->pictures.data, options->pictures.split, &run->cut, error);
   if (!run->dataset)
     return FALSE;
   const ForgeEvaluateParams params = {
@@ -145,7 +152,7 @@ run_corruptions (Run *run, GError **error)
     .threads = options->pictures.threads,
     .preprocess = &run->preprocess,
     .n_most = (guint) options->pictures.limit,
-    .seed = run->seed,
+    .seed = run->cut.seed,
   };
   if (options->n_kinds == 0)
     return TRUE;
@@ -168,7 +175,7 @@ run_calibration (Run *run, GError **error)
   params.threads = options->pictures.threads;
   params.preprocess = &run->preprocess;
   params.n_most = (guint) options->pictures.limit;
-  params.seed = run->seed;
+  params.seed = run->cut.seed;
   params.data = options->pictures.data;
   params.split = options->pictures.split_name;
   run->activity = "calibrating: ";
@@ -193,7 +200,7 @@ draw_plots (const Run *run, GError **error)
     .calibration = run->calibration,
     .corruptions = run->corruptions,
     .n_kinds = run->options->n_kinds,
-    .seed = run->seed };
+    .seed = run->cut.seed };
   if (!run->options->plots)
     return TRUE;
   if (!evaluation_plots_write (&plots, run->options->plots, error))
@@ -212,7 +219,7 @@ add_json (JsonBuilder *builder, const Run *run)
   output_add_model (builder, run->model);
   output_add_string (builder, "data", options->pictures.data);
   output_add_string (builder, "split", options->pictures.split_name);
-  output_add_int (builder, "seed", (gint64) run->seed);
+  output_add_int (builder, "seed", (gint64) run->cut.seed);
   output_add_string (
       builder, "data_hash", forge_dataset_get_hash (run->dataset));
   if (run->corruptions)
@@ -231,7 +238,7 @@ evaluate (const char *path, const EvaluateOptions *options)
       command_load_stated_model (path, options->preprocess, &run.preprocess);
   if (!run.model)
     return COMMAND_FAILED;
-  int status = choose_seed (&run);
+  int status = choose_cut (&run);
   if (status >= 0)
     return status;
   progress_init (&run.progress, run.out);

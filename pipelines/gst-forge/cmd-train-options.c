@@ -178,6 +178,11 @@ add_main (Parser *parser, TrainOptions *options, Numbers *n, const char **json,
         "threads; 0 = all the process may use", "N" },
     { "seed", 0, G_OPTION_ARG_INT64, &n->seed, 0, COMMAND_MAX_SEED,
         "of everything random", "N" },
+    { "validation-split", 0, G_OPTION_ARG_DOUBLE, &p->validation_split, 0,
+        FORGE_MAX_VALIDATION,
+        "share of the training pictures that validates, where the data has no"
+        " such part; 0 = a tenth",
+        "P" },
   };
   add_numbers (parser, numbers, G_N_ELEMENTS (numbers));
   add_entry (parser, "resume", 0, 0, G_OPTION_ARG_NONE, &p->resume,

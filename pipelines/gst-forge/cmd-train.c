@@ -168,8 +168,9 @@ evaluate_result (JsonBuilder *builder, TrainView *view,
   g_autoptr (ForgeModel) model = forge_model_load (options->params.out, error);
   if (!model)
     return FALSE;
-  g_autoptr (ForgeDataset) dataset = forge_dataset_open (
-      options->params.data, FORGE_SPLIT_TEST, options->params.seed, error);
+  const ForgeCut cut = forge_train_cut (&options->params);
+  g_autoptr (ForgeDataset) dataset =
+      forge_dataset_open (options->params.data, FORGE_SPLIT_TEST, &cut, error);
   if (!dataset)
     return FALSE;
   const ForgeEvaluateParams params = { .threads = options->params.threads };

@@ -66,6 +66,10 @@ int command_check_ranges (
 #define COMMAND_MAX_THREADS 1024
 #define COMMAND_MAX_BATCH 65536
 #define COMMAND_MAX_SEED 0x1p53
+/* Of --validation-split. */
+#define COMMAND_VALIDATION_TEXT                                                \
+  "share of the training pictures that validates, where the data has no such " \
+  "part"
 
 /* The model file, "embedded" or "registry:...", after a note on what had to be
  * assumed about it; NULL after a message. */

@@ -19,6 +19,8 @@ data_options_group (
     { "threads", 't', 0, G_OPTION_ARG_INT, &options->threads,
         "threads; 0 = all the process may use (0)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT64, &options->seed, seed_text, "N" },
+    { "validation-split", 0, 0, G_OPTION_ARG_DOUBLE, &options->validation,
+        COMMAND_VALIDATION_TEXT, "P" },
     { "json", 0, 0, G_OPTION_ARG_FILENAME, &options->json,
         "write a JSON document too; - is standard output", "FILE" },
     { NULL },
@@ -47,6 +49,7 @@ data_options_check (
     { "--limit", options->limit, 0, G_MAXINT },
     { "--threads", options->threads, 0, COMMAND_MAX_THREADS },
     { "--seed", seeded ? options->seed : 1, 0, COMMAND_MAX_SEED },
+    { "--validation-split", options->validation, 0, FORGE_MAX_VALIDATION },
   };
   return command_check_ranges (command, ranges, G_N_ELEMENTS (ranges));
 }

@@ -14,7 +14,8 @@ typedef struct {
   ForgeSplit split; /* of split_name, once checked */
   int limit, threads;
   gint64 seed;
-  char **rest; /* what is left of the line: one MODEL, once checked */
+  double validation; /* 0 where not given */
+  char **rest;       /* what is left of the line: one MODEL, once checked */
 } DataOptions;
 
 /* The options, as a group; @options holds their defaults and outlives it, as

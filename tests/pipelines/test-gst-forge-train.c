@@ -114,6 +114,11 @@ wrong_usage_exits_with_2 (void)
     { "train --data clean --out x.onnx --lookahead -1", "--lookahead" },
     { "train --data clean --out x.onnx --prune-easy 0.99", "--prune-easy" },
     { "train --data clean --out x.onnx --prune-until 2", "--prune-until" },
+    { "train --data clean --out x.onnx --validation-split 0.6",
+        "--validation-split" },
+    { "evaluate colours.onnx --data clean --validation-split -1",
+        "--validation-split" },
+    { "data clean --validation-split 0.51", "--validation-split" },
     { "train --data clean --out x.onnx --muon-lr 0", "--muon-lr" },
     { "train --data clean --out x.onnx --muon-momentum 1", "--muon-momentum" },
     { "train --data clean --out x.onnx --muon-steps 0", "--muon-steps" },
@@ -173,6 +178,41 @@ train_writes_a_model_and_evaluates_it (void)
   command_assert_status (&inspect, 0);
   g_assert_nonnull (strstr (inspect.out, "toy, version two words"));
   g_assert_nonnull (strstr (inspect.out, "blue, green, red"));
+}
+
+static gint64
+count_validation (const char *line)
+{
+  g_auto (CommandResult) result = command_run (
+      "evaluate %s --data clean --split val --min-f1 0 --json -", line);
+  command_assert_status (&result, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&result);
+  return json_object_get_int_member (command_json_root (parser), "n_items");
+}
+
+/* evaluate cuts the validation pictures off as the training did, and
+ * calibrates on no others. */
+static void
+evaluate_knows_how_the_pictures_were_cut (void)
+{
+  g_auto (CommandResult) train =
+      command_run ("train --data clean --out cut.onnx --epochs 1 --batch 4"
+                   " --validation-split 0.5 --seed 3");
+  command_assert_status (&train, 0);
+  g_assert_cmpint (count_validation ("cut.onnx"), ==, 3 * N_EACH / 2);
+  g_assert_cmpint (count_validation ("colours.onnx"), ==, 3);
+  g_assert_cmpint (
+      count_validation ("cut.onnx --validation-split 0.33"), ==, 6);
+  static const struct {
+    const char *options, *word;
+  } rows[] = { { "--validation-split 0.1", "must be 0.5" },
+    { "--seed 2", "must be 3" } };
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
+    g_auto (CommandResult) other = command_run (
+        "evaluate cut.onnx --data clean --calibrate %s", rows[i].options);
+    command_assert_status (&other, 2);
+    g_assert_nonnull (strstr (other.err, rows[i].word));
+  }
 }
 
 /* Defaults are those of the architecture, in --help and in the file. */
@@ -308,6 +348,7 @@ main (int argc, char **argv)
   ADD (wrong_usage_exits_with_2);
   ADD (data_that_cannot_be_used_is_named);
   ADD (train_writes_a_model_and_evaluates_it);
+  ADD (evaluate_knows_how_the_pictures_were_cut);
   ADD (train_takes_its_defaults_from_the_architecture);
   ADD (train_transfers_and_draws);
   ADD (an_interrupt_stops_training_and_keeps_the_checkpoint);

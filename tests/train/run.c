@@ -89,8 +89,9 @@ run_evaluate (const Run *run, ForgeSplit split)
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeModel) model = forge_model_load (run->out, &error);
   g_assert_no_error (error);
+  const ForgeCut cut = forge_train_cut (&run->params);
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (run->data, split, run->params.seed, &error);
+      forge_dataset_open (run->data, split, &cut, &error);
   g_assert_no_error (error);
   ForgeEvaluation *evaluation =
       forge_evaluate (model, dataset, NULL, NULL, NULL, &error);

@@ -294,7 +294,7 @@ open_loader (const char *folder)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (folder, FORGE_SPLIT_TRAIN, 1, &error);
+      forge_dataset_open (folder, FORGE_SPLIT_TRAIN, NULL, &error);
   g_assert_no_error (error);
   ForgePreprocess preprocess = FORGE_PREPROCESS_DEFAULT;
   ForgeLoader *loader = forge_loader_new (dataset, &preprocess, 2, &error);
@@ -310,7 +310,7 @@ loader_keeps_pictures_of_the_right_size (void)
   fixture_write_classes (folder, 20, 60, 1);
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (folder, FORGE_SPLIT_TRAIN, 1, &error);
+      forge_dataset_open (folder, FORGE_SPLIT_TRAIN, NULL, &error);
   g_autoptr (ForgeLoader) loader = open_loader (folder);
   g_assert_cmpuint (loader->n_items, ==, 32);
   for (guint i = 0; i < loader->n_items; i++) {
@@ -336,7 +336,7 @@ loader_names_a_damaged_picture (void)
     fixture_write (folder, name, "\x89PNG\r\n\x1a\n", 8);
   }
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (folder, FORGE_SPLIT_TRAIN, 1, NULL);
+      forge_dataset_open (folder, FORGE_SPLIT_TRAIN, NULL, NULL);
   ForgePreprocess preprocess = FORGE_PREPROCESS_DEFAULT;
   g_autoptr (GError) error = NULL;
   g_assert_null (forge_loader_new (dataset, &preprocess, 2, &error));

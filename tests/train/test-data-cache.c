@@ -24,7 +24,7 @@ static ForgeDataset *
 open_ok (const char *spec, ForgeSplit split)
 {
   g_autoptr (GError) error = NULL;
-  ForgeDataset *dataset = forge_dataset_open (spec, split, 1, &error);
+  ForgeDataset *dataset = forge_dataset_open (spec, split, NULL, &error);
   g_assert_no_error (error);
   return dataset;
 }

@@ -70,7 +70,7 @@ check_with (const char *folder, int threads, guint n_examples)
   ForgeDataset *parts[FORGE_N_SPLITS] = { 0 };
   g_autoptr (GError) error = NULL;
   for (int s = 0; s < FORGE_N_SPLITS; s++)
-    parts[s] = forge_dataset_open (folder, s, 1, NULL);
+    parts[s] = forge_dataset_open (folder, s, NULL, NULL);
   const ForgeDataCheckParams params = {
     .threads = threads, .seed = 1, .n_examples = n_examples
   };
@@ -347,7 +347,7 @@ look_can_be_stopped (void)
 {
   char *folder = make_data (10, 70, FALSE);
   ForgeDataset *parts[FORGE_N_SPLITS] = { forge_dataset_open (
-      folder, FORGE_SPLIT_TRAIN, 1, NULL) };
+      folder, FORGE_SPLIT_TRAIN, NULL, NULL) };
   g_autoptr (GError) error = NULL;
   g_assert_null (forge_data_check (parts, NULL, stop, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED);

@@ -28,7 +28,7 @@ static ForgeDataset *
 open_ok (const char *folder, ForgeSplit split)
 {
   g_autoptr (GError) error = NULL;
-  ForgeDataset *dataset = forge_dataset_open (folder, split, 1, &error);
+  ForgeDataset *dataset = forge_dataset_open (folder, split, NULL, &error);
   g_assert_no_error (error);
   return dataset;
 }
@@ -264,7 +264,7 @@ static char *
 list_part (const char *folder, ForgeSplit split, uint64_t seed)
 {
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (folder, split, seed, NULL);
+      forge_dataset_open (folder, split, &(ForgeCut) { .seed = seed }, NULL);
   GString *text = g_string_new (NULL);
   for (guint i = 0; dataset && i < forge_dataset_get_n_items (dataset); i++) {
     g_autofree char *name = forge_dataset_describe_item (dataset, i);
@@ -451,7 +451,8 @@ sampling_is_stated (void)
   for (guint i = 0; i < G_N_ELEMENTS (wrong); i++) {
     g_setenv ("FORGE_VIDEO_SAMPLING", wrong[i], TRUE);
     g_autoptr (GError) error = NULL;
-    g_assert_null (forge_dataset_open (folder, FORGE_SPLIT_TRAIN, 1, &error));
+    g_assert_null (
+        forge_dataset_open (folder, FORGE_SPLIT_TRAIN, NULL, &error));
     g_assert_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT);
     g_assert_nonnull (strstr (error->message, "FORGE_VIDEO_SAMPLING"));
   }

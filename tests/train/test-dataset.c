@@ -2,6 +2,7 @@
  *
  * Data sets: every source is read as it was written, the cuts are stratified
  * and seeded, and damaged or foreign files are refused with a reason. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ open_ok (const char *scheme, const char *folder, ForgeSplit split)
 {
   g_autofree char *spec = g_strconcat (scheme, folder, NULL);
   g_autoptr (GError) error = NULL;
-  ForgeDataset *dataset = forge_dataset_open (spec, split, 1, &error);
+  ForgeDataset *dataset = forge_dataset_open (spec, split, NULL, &error);
   g_assert_no_error (error);
   g_assert_nonnull (dataset);
   return dataset;
@@ -95,7 +96,7 @@ assert_refused (const char *scheme, const char *folder, ForgeSplit split,
 {
   g_autofree char *spec = g_strconcat (scheme, folder, NULL);
   g_autoptr (GError) error = NULL;
-  g_assert_null (forge_dataset_open (spec, split, 1, &error));
+  g_assert_null (forge_dataset_open (spec, split, NULL, &error));
   g_assert_error (error, FORGE_ERROR, code);
   if (!strstr (error->message, hint))
     g_error ("'%s' does not say '%s'", error->message, hint);
@@ -167,13 +168,48 @@ validation_cut_is_stratified_disjoint_and_seeded (void)
 
   g_autofree char *spec = g_strconcat ("cifar10:", folder, NULL);
   g_autoptr (ForgeDataset) again =
-      forge_dataset_open (spec, FORGE_SPLIT_VALIDATION, 1, NULL);
-  g_autoptr (ForgeDataset) other =
-      forge_dataset_open (spec, FORGE_SPLIT_VALIDATION, 2, NULL);
+      forge_dataset_open (spec, FORGE_SPLIT_VALIDATION, NULL, NULL);
+  g_autoptr (ForgeDataset) other = forge_dataset_open (
+      spec, FORGE_SPLIT_VALIDATION, &(ForgeCut) { .seed = 2 }, NULL);
   g_assert_cmpstr (
       forge_dataset_get_hash (val), ==, forge_dataset_get_hash (again));
   g_assert_cmpstr (
       forge_dataset_get_hash (val), !=, forge_dataset_get_hash (other));
+  fixture_remove (folder);
+}
+
+static void
+validation_share_is_the_callers (void)
+{
+  static const struct {
+    double share;
+    guint n;
+  } rows[] = { { 0, 10 }, { 0.1, 10 }, { 0.3, 30 }, { 0.5, 50 }, { 1e-9, 10 } };
+  char *folder = fixture_folder ();
+  write_cifar10_binary (folder);
+  g_autofree char *spec = g_strconcat ("cifar10:", folder, NULL);
+  for (gsize r = 0; r < G_N_ELEMENTS (rows); r++) {
+    const ForgeCut cut = { .seed = 1, .validation = rows[r].share };
+    g_autoptr (GHashTable) seen =
+        g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+    for (ForgeSplit s = FORGE_SPLIT_TRAIN; s <= FORGE_SPLIT_VALIDATION; s++) {
+      g_autoptr (ForgeDataset) part = forge_dataset_open (spec, s, &cut, NULL);
+      guint n = forge_dataset_get_n_items (part);
+      g_assert_cmpuint (
+          n, ==, s == FORGE_SPLIT_TRAIN ? 100 - rows[r].n : rows[r].n);
+      for (guint i = 0; i < n; i++)
+        g_assert_true (
+            g_hash_table_add (seen, forge_dataset_describe_item (part, i)));
+    }
+  }
+  static const double refused[] = { -0.1, 0.6, NAN };
+  for (gsize r = 0; r < G_N_ELEMENTS (refused); r++) {
+    const ForgeCut cut = { .seed = 1, .validation = refused[r] };
+    g_autoptr (GError) error = NULL;
+    g_assert_null (forge_dataset_open (spec, FORGE_SPLIT_TRAIN, &cut, &error));
+    g_assert_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT);
+    g_assert_nonnull (strstr (error->message, "0 to 0.5"));
+  }
   fixture_remove (folder);
 }
 
@@ -492,6 +528,7 @@ main (int argc, char **argv)
 #define ADD(name) g_test_add_func ("/dataset/" #name, name)
   ADD (cifar10_is_read_alike_from_binary_and_sheets);
   ADD (validation_cut_is_stratified_disjoint_and_seeded);
+  ADD (validation_share_is_the_callers);
   ADD (cut_keeps_pictures_with_their_names);
   ADD (relative_folder_is_found_below_forge_data);
   ADD (damaged_cifar10_is_refused);

@@ -23,7 +23,7 @@ static ForgeDataset *
 open_ok (const char *folder, ForgeSplit split)
 {
   g_autoptr (GError) error = NULL;
-  ForgeDataset *dataset = forge_dataset_open (folder, split, 1, &error);
+  ForgeDataset *dataset = forge_dataset_open (folder, split, NULL, &error);
   g_assert_no_error (error);
   return dataset;
 }
@@ -134,7 +134,7 @@ faults_are_named_by_line (void)
     fixture_write (folder, "labels.csv", rows[i].table, strlen (rows[i].table));
     g_autoptr (GError) error = NULL;
     g_autoptr (ForgeDataset) dataset =
-        forge_dataset_open (folder, FORGE_SPLIT_TRAIN, 1, &error);
+        forge_dataset_open (folder, FORGE_SPLIT_TRAIN, NULL, &error);
     g_assert_null (dataset);
     g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
     g_assert_nonnull (strstr (error->message, "labels.csv"));

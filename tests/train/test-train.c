@@ -32,7 +32,7 @@ assert_metadata (const Run *run)
         forge_json_int (json_node_get_object (node), "version", 0), ==, 1);
   }
   g_autoptr (ForgeDataset) train =
-      forge_dataset_open (run->data, FORGE_SPLIT_TRAIN, 1, NULL);
+      forge_dataset_open (run->data, FORGE_SPLIT_TRAIN, NULL, NULL);
   g_assert_cmpstr (forge_model_get_metadata (model, "forge.data_hash"), ==,
       forge_dataset_get_hash (train));
 }
@@ -164,6 +164,32 @@ half_weights_are_what_is_measured (void)
   g_assert_nonnull (strstr (text, "\"weights\":\"float16\""));
   run.params.weights = "float8";
   run_refused (&run, FORGE_ERROR_ARGUMENT, "float32, float16, found 'float8'");
+  run_clear (&run);
+}
+
+/* Who evaluates the file learns how its validation pictures were cut off. */
+static void
+the_cut_is_recorded (void)
+{
+  Run run;
+  run_init (&run, 60, 60);
+  run.params.epochs = 1;
+  ForgeCut cut;
+  for (guint i = 0; i < 2; i++) {
+    run.params.validation_split = i ? 0.25 : 0;
+    run_ok (&run);
+    g_autoptr (ForgeModel) model = forge_model_load (run.out, NULL);
+    g_assert_true (forge_model_get_training_cut (model, &cut));
+    g_assert_cmpuint (cut.seed, ==, run.params.seed);
+    g_assert_cmpfloat (cut.validation, ==, run.params.validation_split);
+    g_autoptr (ForgeDataset) train =
+        forge_dataset_open (run.data, FORGE_SPLIT_TRAIN, &cut, NULL);
+    g_assert_cmpuint (forge_dataset_get_n_items (train), ==, i ? 78 : 96);
+    g_assert_cmpstr (forge_model_get_metadata (model, "forge.data_hash"), ==,
+        forge_dataset_get_hash (train));
+  }
+  run.params.validation_split = 0.7;
+  run_refused (&run, FORGE_ERROR_ARGUMENT, "'validation_split'");
   run_clear (&run);
 }
 
@@ -387,13 +413,13 @@ evaluation_skips_damaged_pictures (void)
   fixture_write (test, "test/dark/1.png", "no", 2);
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeDataset) broken =
-      forge_dataset_open (test, FORGE_SPLIT_TEST, 1, NULL);
+      forge_dataset_open (test, FORGE_SPLIT_TEST, NULL, NULL);
   g_assert_null (forge_evaluate (model, broken, NULL, NULL, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_FORMAT);
   g_assert_nonnull (strstr (error->message, "1.png"));
   fixture_write_png (test, "test/dark/2.png", pixels, 40, 20);
   g_autoptr (ForgeDataset) half =
-      forge_dataset_open (test, FORGE_SPLIT_TEST, 1, NULL);
+      forge_dataset_open (test, FORGE_SPLIT_TEST, NULL, NULL);
   g_autoptr (ForgeEvaluation) evaluation =
       forge_evaluate (model, half, NULL, NULL, NULL, NULL);
   g_assert_nonnull (evaluation);
@@ -416,13 +442,13 @@ evaluation_can_be_stopped_and_checks_the_classes (void)
   fixture_write_png (run.folder, "three/c/1.png", pixels, 32, 32);
   g_autofree char *three = g_build_filename (run.folder, "three", NULL);
   g_autoptr (ForgeDataset) other =
-      forge_dataset_open (three, FORGE_SPLIT_TRAIN, 1, NULL);
+      forge_dataset_open (three, FORGE_SPLIT_TRAIN, NULL, NULL);
   g_autoptr (GError) error = NULL;
   g_assert_null (forge_evaluate (model, other, NULL, NULL, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_ARGUMENT);
   g_clear_error (&error);
   g_autoptr (ForgeDataset) train =
-      forge_dataset_open (run.data, FORGE_SPLIT_TRAIN, 1, NULL);
+      forge_dataset_open (run.data, FORGE_SPLIT_TRAIN, NULL, NULL);
   g_assert_null (forge_evaluate (model, train, NULL, stop, NULL, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED);
   run_clear (&run);
@@ -438,6 +464,7 @@ main (int argc, char **argv)
   ADD (training_repeats_bit_for_bit);
   ADD (resumed_run_equals_an_uninterrupted_one);
   ADD (half_weights_are_what_is_measured);
+  ADD (the_cut_is_recorded);
   ADD (a_file_in_halves_is_trained_on);
   ADD (unfit_checkpoints_are_refused);
   ADD (early_stop_restores_the_best_weights);

@@ -159,7 +159,7 @@ preprocessing_becomes_part_of_the_network (void)
   forge_onnx_write (graph, bare, &error);
   g_assert_no_error (error);
   g_autoptr (ForgeDataset) dataset =
-      forge_dataset_open (run.data, FORGE_SPLIT_TEST, 1, &error);
+      forge_dataset_open (run.data, FORGE_SPLIT_TEST, NULL, &error);
   for (guint i = 0; i < G_N_ELEMENTS (ways); i++) {
     ForgePreprocess before, after;
     g_autoptr (ForgeModel) model = forge_model_load (bare, &error);
