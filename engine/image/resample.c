@@ -140,6 +140,13 @@ init_pairs (ForgeResampler *resampler, ForgeResamplerGroup *group)
   while (group->n_inside > 0 &&
          (size_t) columns->start[group->n_inside - 1] + 2 > n_pixels)
     group->n_inside--;
+  size_t n_out = (size_t) columns->n_out;
+  group->windows = forge_aligned_alloc (
+      forge_window_groups (n_out) * sizeof *group->windows);
+  if (group->windows &&
+      !forge_plan_windows (n_out, group->step_bytes, columns->start,
+          plane->n_bytes - group->first_byte, group->windows))
+    g_clear_pointer (&group->windows, forge_aligned_free);
 }
 
 /* The horizontal kernel likes its taps by the eight. */
@@ -209,6 +216,8 @@ forge_resampler_clear (ForgeResampler *resampler)
     forge_taps_clear (&resampler->columns[i]);
     forge_taps_clear (&resampler->rows[i]);
   }
+  for (int g = 0; g < resampler->n_groups; g++)
+    forge_aligned_free (resampler->groups[g].windows);
   forge_aligned_free (resampler->sums);
   forge_aligned_free (resampler->split);
   forge_aligned_free (resampler->taps);
@@ -299,6 +308,12 @@ resize_pairs (ForgeResampler *resampler, const ForgeKernels *kernels,
   for (int i = 0; i < 4; i++)
     if (group->lanes[i] >= 0)
       lanes[i] = out[group->lanes[i]];
+  if (group->windows) {
+    kernels->resize_windows_u8 (forge_window_groups ((size_t) columns->n_out),
+        group->step_bytes, group->windows, columns->weights, rows, weights,
+        lanes, out_step);
+    return;
+  }
   kernels->resize_pairs_u8 ((size_t) group->n_inside, group->step_bytes,
       columns->start, columns->weights, rows, weights, lanes, out_step);
   resize_rest (kernels, group, columns, rows,

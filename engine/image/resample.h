@@ -27,6 +27,7 @@ typedef struct {
   int lanes[4];      /* the component of every byte of a pixel, or -1 */
   gboolean is_pairs; /* two taps each way */
   int n_inside;      /* outputs of such whose pixels are wholly in the row */
+  ForgeWindows *windows; /* where such outputs lie near each other, or NULL */
 } ForgeResamplerGroup;
 
 typedef struct {

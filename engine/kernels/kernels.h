@@ -11,6 +11,7 @@
  * window, C input channels. Strides are in elements. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -192,6 +193,39 @@ typedef void (*forge_resize_h_s16_fn) (size_t n_out, size_t n_taps,
 typedef void (*forge_resize_pairs_u8_fn) (size_t n_out, size_t step,
     const int32_t *start, const int16_t *weights, const uint8_t *const *rows,
     const int16_t *row_weights, uint8_t *const *out, size_t out_step);
+
+/* The same for step 1 and 2, where outputs lie near each other. A group is
+ * eight outputs, of which the first is x. Vector v of it, of 4 * step, has the
+ * 16 bytes of a row from base[v] on, of which turn[v] names four samples:
+ * sample i is byte turn[v][4i] (0 beyond 15), and turn[v] = { i, 128, i, 128,
+ * ... } makes two int16 of each. Samples 0 and 1, and 2 and 3, are a pair that
+ * is summed: of one channel, those of neighbouring outputs; of two, those of
+ * one output. forge_window_output() says which. */
+enum { FORGE_WINDOW_BYTES = 16, FORGE_WINDOW_OUTPUTS = 8 };
+typedef struct {
+  int32_t x;
+  int32_t base[8];
+  uint8_t turn[8][FORGE_WINDOW_BYTES];
+} ForgeWindows;
+typedef void (*forge_resize_windows_u8_fn) (size_t n_groups, size_t step,
+    const ForgeWindows *groups, const int16_t *weights,
+    const uint8_t *const *rows, const int16_t *row_weights, uint8_t *const *out,
+    size_t out_step);
+/* The output, less x, of a pair of vector v. Vectors 1 and 2 of every four
+ * change places, so that halves of registers end up in order. */
+static inline size_t
+forge_window_output (size_t step, size_t v, size_t pair)
+{
+  const size_t turned = v % 4 == 1 ? 2 : v % 4 == 2 ? 1 : v % 4;
+  return step == 1 ? 2 * turned + pair : v / 4 * 4 + turned;
+}
+/* How many groups @n_out outputs take; the last may lie over the one before. */
+size_t forge_window_groups (size_t n_out);
+/* Fills them. @start as of resize_pairs_u8, never falling; @n_bytes of a row,
+ * none beyond which is read. False: too few outputs or bytes, too far from
+ * each other, or another step. */
+bool forge_plan_windows (size_t n_out, size_t step, const int32_t *start,
+    size_t n_bytes, ForgeWindows *groups);
 
 /* Y'CbCr to R'G'B', everything but y_offset in Q16:
  *   r = clamp_u8 ((l + v_to_r * (v - 128) + 2^15) >> 16)

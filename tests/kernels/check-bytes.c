@@ -2,7 +2,7 @@
  *
  * The kernels between frame and tensor, which must give the same bits on
  * every tier: u8_to_f32, resize_v_u8, split_s16, resize_h_s16,
- * resize_pairs_u8 and yuv_to_rgb_u8. */
+ * resize_pairs_u8, resize_windows_u8 and yuv_to_rgb_u8. */
 #include <stdio.h>
 #include <string.h>
 
@@ -262,6 +262,78 @@ check_resize_pairs_u8 (const Tier *ref, const Tier *tier)
         check_pairs_case (ref, tier, n, step);
 }
 
+/* Rows that end where memory ends: nothing behind them is read. False where
+ * the outputs lie too far from each other for windows. */
+static bool
+check_windows_case (const Tier *ref, const Tier *tier, size_t n, size_t step)
+{
+  const size_t most = 1 + check_below (step == 1 ? 7 : 12);
+  const size_t out_step = check_below (2) ? 1 : step + check_below (2);
+  int32_t *start = check_alloc (START, n * sizeof *start, true);
+  int16_t *weights = check_alloc (WEIGHTS, 2 * n * sizeof *weights, true);
+  start[0] = (int32_t) check_below (3);
+  for (size_t x = 0; x < n; x++) {
+    draw_weights (weights + 2 * x, 2, check_below (2));
+    if (x > 0)
+      start[x] = start[x - 1] + (int32_t) check_below ((uint32_t) most + 1);
+  }
+  const size_t n_pixels = (size_t) start[n - 1] + 2 + check_below (5);
+  const size_t n_bytes = n_pixels * step;
+  uint8_t *above = check_alloc (IN, n_bytes, true);
+  uint8_t *below = check_alloc (ROWS, n_bytes, true);
+  check_fill_u8 (above, n_bytes);
+  check_fill_u8 (below, n_bytes);
+  const uint8_t *const rows[2] = { above, below };
+  int16_t row_weights[2];
+  draw_weights (row_weights, 2, check_below (2));
+  ForgeWindows groups[16];
+  if (!forge_plan_windows (n, step, start, n_bytes, groups))
+    return false;
+  const size_t apart = out_step == 1 ? n : 1;
+  const size_t out_bytes = (step - 1) * apart + n * out_step;
+  uint8_t *out = check_alloc (OUT, out_bytes, true);
+  uint8_t *want = check_alloc (WANT, out_bytes, true);
+  memset (out, SENTINEL, out_bytes);
+  memset (want, SENTINEL, out_bytes);
+  uint8_t *to[2], *expected[2];
+  for (size_t c = 0; c < step; c++) {
+    const bool wanted = step == 1 || check_below (4) > 0;
+    to[c] = wanted ? out + c * apart : NULL;
+    expected[c] = wanted ? want + c * apart : NULL;
+  }
+  tier->kernels.resize_windows_u8 (forge_window_groups (n), step, groups,
+      weights, rows, row_weights, to, out_step);
+  /* what it stands for, which knows nothing of windows */
+  ref->kernels.resize_pairs_u8 (
+      n, step, start, weights, rows, row_weights, expected, out_step);
+  char what[64];
+  snprintf (
+      what, sizeof what, "n %zu step %zu out_step %zu", n, step, out_step);
+  compare_bytes (out, want, out_bytes, what);
+  return true;
+}
+
+void
+check_resize_windows_u8 (const Tier *ref, const Tier *tier)
+{
+  for (size_t step = 1; step <= 2; step++) {
+    size_t n_planned = 0;
+    for (size_t n = 8; n <= 100; n++)
+      for (int i = 0; i < 6; i++)
+        n_planned += check_windows_case (ref, tier, n, step);
+    if (n_planned < 400)
+      check_fail ("step %zu: windows for %zu of 558 cases", step, n_planned);
+  }
+  static const int32_t far_apart[8] = { 0, 20, 40, 60, 80, 100, 120, 140 };
+  ForgeWindows group;
+  if (forge_plan_windows (8, 1, far_apart, 150, &group))
+    check_fail ("outputs 20 bytes apart have a window of 16 in common");
+  if (forge_plan_windows (7, 2, far_apart, 300, &group) ||
+      forge_plan_windows (8, 3, far_apart, 600, &group) ||
+      forge_plan_windows (8, 1, (int32_t[8]) { 0 }, 15, &group))
+    check_fail ("windows for what has none");
+}
+
 /* BT.601, studio range. */
 static const ForgeYuvCoefs yuv_coefs = { .y_offset = 16,
   .y_scale = 76309,
@@ -328,6 +400,7 @@ typedef struct {
   const void *in;
   const int16_t *weights;
   const int32_t *start;
+  const ForgeWindows *windows;
   void *out;
 } Bench;
 
@@ -488,6 +561,48 @@ bench_resize_pairs_u8 (const Tier *tier)
     snprintf (shape, sizeof shape, "1920 to 224, step %zu", step);
     bench_report (tier, "resize_pairs_u8", shape,
         bench_seconds (run_pairs, &bench), 0, (double) (N_OUT * 4 * step));
+  }
+}
+
+static void
+run_windows (void *data)
+{
+  static const int16_t half[2] = { 8192, 8192 };
+  Bench *bench = data;
+  uint8_t *const to[2] = { bench->out, (uint8_t *) bench->out + bench->n };
+  bench->tier->kernels.resize_windows_u8 (forge_window_groups (bench->n),
+      bench->step, bench->windows, bench->weights, bench->rows, half, to, 1);
+}
+
+/* As bench_resize_pairs_u8: luma, and the chroma of 4:2:0. */
+void
+bench_resize_windows_u8 (const Tier *tier)
+{
+  enum { WIDTH = 1920, N_OUT = 224 };
+  int16_t *weights = check_alloc (WEIGHTS, N_OUT * 2 * sizeof *weights, false);
+  int32_t *start = check_alloc (START, N_OUT * sizeof *start, false);
+  ForgeWindows *windows =
+      check_alloc (ROWS, forge_window_groups (N_OUT) * sizeof *windows, false);
+  for (size_t step = 1; step <= 2; step++) {
+    const int n_pixels = WIDTH / (int) step;
+    for (int x = 0; x < N_OUT; x++) {
+      start[x] = x * (n_pixels - 2) / N_OUT;
+      draw_weights (weights + 2 * x, 2, false);
+    }
+    if (!forge_plan_windows (N_OUT, step, start, WIDTH, windows))
+      check_fail ("no windows from 1920 bytes to 224 outputs");
+    const uint8_t *in = check_alloc (IN, 2 * WIDTH, false);
+    Bench bench = { .tier = tier,
+      .n = N_OUT,
+      .step = step,
+      .rows = { in, in + WIDTH },
+      .weights = weights,
+      .windows = windows,
+      .out = check_alloc (OUT, N_OUT * 2, false) };
+    char shape[64];
+    snprintf (shape, sizeof shape, "%d to 224, step %zu", n_pixels, step);
+    bench_report (tier, "resize_windows_u8", shape,
+        bench_seconds (run_windows, &bench), 0, (double) (N_OUT * 4 * step));
   }
 }
 

@@ -3,7 +3,7 @@
  * Resize by two taps each way, eight outputs at a time. The pixels that count
  * go from the two rows into registers, pair by pair, and stay there: the rows
  * are summed, then neighbours. Where pixels have several samples those of one
- * channel are brought side by side in between. Outputs that fill no group go
+ * channel are brought side by side in between. Fewer outputs than a group go
  * to ref. */
 #include <stdbool.h>
 #include <string.h>
@@ -86,21 +86,40 @@ spread (const uint8_t *bytes, uint8_t *out, size_t out_step)
     out[i * out_step] = bytes[i];
 }
 
-static ALWAYS_INLINE void
-run_few (const Job *job, const size_t step, size_t n_groups)
+/* Groups of eight, the last of which ends with the outputs and may lie over
+ * the one before. */
+static ALWAYS_INLINE size_t
+group_at (size_t x, size_t n_out)
 {
-  /* whole groups go where they belong at once */
-  const bool direct = job->out_step == 1;
-  for (size_t x = 0; x < n_groups * GROUP; x += GROUP) {
-    uint8_t bytes[2][GROUP];
-    uint8_t *first = direct && job->out[0] ? job->out[0] + x : bytes[0];
-    uint8_t *second =
-        direct && job->out[step - 1] ? job->out[step - 1] + x : bytes[1];
+  return x + GROUP <= n_out ? x : n_out - GROUP;
+}
+
+static ALWAYS_INLINE void
+run_few_direct (const Job *job, const size_t step, size_t n_out)
+{
+  uint8_t none[GROUP], *const first = job->out[0];
+  uint8_t *const second = step == 2 ? job->out[1] : NULL;
+  for (size_t i = 0; i < n_out; i += GROUP) {
+    const size_t x = group_at (i, n_out);
     if (step == 1)
-      group_of_one (job, x, first);
+      group_of_one (job, x, first + x);
     else
-      group_of_two (job, x, first, second);
-    for (size_t c = 0; c < step && !direct; c++)
+      group_of_two (
+          job, x, first ? first + x : none, second ? second + x : none);
+  }
+}
+
+static ALWAYS_INLINE void
+run_few (const Job *job, const size_t step, size_t n_out)
+{
+  for (size_t i = 0; i < n_out; i += GROUP) {
+    const size_t x = group_at (i, n_out);
+    uint8_t bytes[2][GROUP];
+    if (step == 1)
+      group_of_one (job, x, bytes[0]);
+    else
+      group_of_two (job, x, bytes[0], bytes[1]);
+    for (size_t c = 0; c < step; c++)
       if (job->out[c])
         spread (bytes[c], job->out[c] + x * job->out_step, job->out_step);
   }
@@ -149,12 +168,13 @@ put_four (const Job *job, const size_t step, size_t x, vb four)
 }
 
 static ALWAYS_INLINE void
-run_many (const Job *job, const size_t step, size_t n_groups)
+run_many (const Job *job, const size_t step, size_t n_out)
 {
   uint8_t order[16] = { 0 }, *first;
   const bool direct = find_order (job, order, &first);
   const vb turn = vb_load (order);
-  for (size_t x = 0; x < n_groups * GROUP; x += 4) {
+  for (size_t i = 0; i < n_out; i += 4) {
+    const size_t x = i + 4 <= n_out ? i : n_out - 4;
     const vb four = four_of_four (job, step, x);
     if (direct)
       vb_store12 (first + 3 * x, vb_turned (four, turn));
@@ -168,22 +188,23 @@ FORGE_VARIANT (resize_pairs_u8) (size_t n_out, size_t step,
     const int32_t *start, const int16_t *weights, const uint8_t *const *rows,
     const int16_t *row_weights, uint8_t *const *out, size_t out_step)
 {
-  const size_t n_groups = n_out / GROUP, done = n_groups * GROUP;
   Job job = { start, weights, { rows[0], rows[1] },
     vs_weights (row_weights[0], row_weights[1]), { NULL }, out_step };
-  uint8_t *rest[MAX_STEP] = { NULL };
-  for (size_t c = 0; c < step; c++) {
+  for (size_t c = 0; c < step; c++)
     job.out[c] = out[c];
-    rest[c] = out[c] ? out[c] + done * out_step : NULL;
-  }
-  if (step == 1)
-    run_few (&job, 1, n_groups);
+  if (n_out < GROUP || (step == 1 && !out[0]))
+    forge_resize_pairs_u8_ref (
+        n_out, step, start, weights, rows, row_weights, out, out_step);
+  else if (step == 1 && out_step == 1)
+    run_few_direct (&job, 1, n_out);
+  else if (step == 2 && out_step == 1)
+    run_few_direct (&job, 2, n_out);
+  else if (step == 1)
+    run_few (&job, 1, n_out);
   else if (step == 2)
-    run_few (&job, 2, n_groups);
+    run_few (&job, 2, n_out);
   else if (step == 3)
-    run_many (&job, 3, n_groups);
+    run_many (&job, 3, n_out);
   else
-    run_many (&job, 4, n_groups);
-  forge_resize_pairs_u8_ref (n_out - done, step, start + done,
-      weights + 2 * done, rows, row_weights, rest, out_step);
+    run_many (&job, 4, n_out);
 }

@@ -496,6 +496,27 @@ vw_sum_rows (vb a, vb b, vs_pair weights)
       vsum_madd (half, x, weights), vsum_madd (half, y, weights));
 }
 
+/* The same of four windows of 16 bytes from which shuffles take four samples
+ * each, twice, as int16: of these, every other one is taken from below. */
+static inline vw
+vw_sum_windows (const uint8_t *above, const uint8_t *below, const int32_t *base,
+    const uint8_t *turn, vs_pair weights)
+{
+  const __m256i half = _mm256_set1_epi32 (64);
+  __m256i sums[2];
+  for (int i = 0; i < 2; i++, base += 2, turn += 32) {
+    const __m256i order = _mm256_loadu_si256 ((const __m256i *) turn);
+    const __m256i x = _mm256_loadu2_m128i ((const __m128i *) (above + base[1]),
+        (const __m128i *) (above + base[0]));
+    const __m256i y = _mm256_loadu2_m128i ((const __m128i *) (below + base[1]),
+        (const __m128i *) (below + base[0]));
+    const __m256i both = _mm256_blend_epi16 (
+        _mm256_shuffle_epi8 (x, order), _mm256_shuffle_epi8 (y, order), 0xAA);
+    sums[i] = vsum_madd (half, both, weights);
+  }
+  return vsum_shifted7 (sums[0], sums[1]);
+}
+
 /* Four pairs of pixels of two samples each, pair by pair sample by sample:
  * lanes 0 2 1 3 of every four. */
 static inline vw

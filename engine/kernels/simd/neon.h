@@ -449,6 +449,38 @@ vw_sum_rows (vb a, vb b, vs_pair weights)
       vcombine_s16 (vqshrn_n_s32 (sum.c, 7), vqshrn_n_s32 (sum.d, 7)) } };
 }
 
+/* Four samples of a window of 16 bytes, each twice. */
+static inline int16x8_t
+vh_window (const uint8_t *p, const uint8_t *turn)
+{
+  return vreinterpretq_s16_u8 (vqtbl1q_u8 (vld1q_u8 (p), vld1q_u8 (turn)));
+}
+
+/* The same of four windows, of which the second and the third change places.
+ */
+static inline vw
+vw_sum_windows (const uint8_t *above, const uint8_t *below, const int32_t *base,
+    const uint8_t *turn, vs_pair weights)
+{
+  vw sums;
+  for (int i = 0; i < 2; i++) {
+    const int32_t first = base[i], second = base[i + 2];
+    const uint8_t *a = turn + 16 * i, *b = turn + 16 * (i + 2);
+    const int16x8_t x = vuzp1q_s16 (
+        vh_window (above + first, a), vh_window (above + second, b));
+    const int16x8_t y = vuzp1q_s16 (
+        vh_window (below + first, a), vh_window (below + second, b));
+    const int32x4_t half = vdupq_n_s32 (64);
+    sums.val[i] = vcombine_s16 (
+        vqshrn_n_s32 (
+            vsum_madd (half, vget_low_s16 (x), vget_low_s16 (y), weights), 7),
+        vqshrn_n_s32 (
+            vsum_madd (half, vget_high_s16 (x), vget_high_s16 (y), weights),
+            7));
+  }
+  return sums;
+}
+
 /* Four pairs of pixels of two samples each, pair by pair sample by sample:
  * lanes 0 2 1 3 of every four. */
 static inline int16x8_t
