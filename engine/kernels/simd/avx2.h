@@ -200,6 +200,15 @@ vf_power2 (__m256i n)
       _mm256_slli_epi32 (_mm256_add_epi32 (n, _mm256_set1_epi32 (127)), 23));
 }
 
+/* 2^n, n in [-127, 128], where n + 127 is in the lowest bits; 0 and infinity
+ * at the ends. */
+static inline vf
+vf_power2_of (vf bits)
+{
+  return _mm256_castsi256_ps (
+      _mm256_slli_epi32 (_mm256_castps_si256 (bits), 23));
+}
+
 /* x * 2^n for whole n in [-252, 254]: in two steps, so that subnormal results
  * come out right. */
 static inline vf

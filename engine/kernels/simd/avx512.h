@@ -178,6 +178,15 @@ vf_round (vf x)
   return _mm512_roundscale_ps (x, _MM_FROUND_TO_NEAREST_INT);
 }
 
+/* 2^n, n in [-127, 128], where n + 127 is in the lowest bits; 0 and infinity
+ * at the ends. */
+static inline vf
+vf_power2_of (vf bits)
+{
+  return _mm512_castsi512_ps (
+      _mm512_slli_epi32 (_mm512_castps_si512 (bits), 23));
+}
+
 /* x * 2^n for whole n, with one rounding where the result is subnormal. */
 static inline vf
 vf_scale2 (vf x, vf n)

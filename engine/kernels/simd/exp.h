@@ -6,6 +6,9 @@
  * split of ln 2. */
 #pragma once
 
+/* 1.5 2^23: a sum with it is whole. */
+#define VF_WHOLE 12582912.0f
+
 /* x = n ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial. Below -104 the
  * result is 0, above 89 infinite; NaN stays. */
 static ALWAYS_INLINE vf
@@ -25,11 +28,28 @@ vf_exp (vf x)
   return vf_scale2 (vf_add (p, vf_splat (1)), n);
 }
 
+/* 1 / (1 + e^-x) with e^-x = 2^n e^-r, r = x + n ln 2. A sum with WHOLE leaves
+ * n + 127 in the lowest bits of its mantissa, which is all that 2^n asks for.
+ * From 88 on e^-x is 0, from -89 down infinite. The polynomial is a minimax
+ * fit of its relative error (3e-9) that is 1 at 0. */
 static ALWAYS_INLINE vf
 vf_sigmoid (vf x)
 {
   const vf one = vf_splat (1);
-  return vf_div (one, vf_add (one, vf_exp (vf_sub (vf_splat (0), x))));
+  const vf whole = vf_splat (VF_WHOLE + 127);
+  x = vf_clamp (x, vf_splat (-89.0f), vf_splat (88.0f));
+  const vf k = vf_fmadd (x, vf_splat (-1.44269504f), whole);
+  const vf n = vf_sub (k, whole);
+  vf r = vf_fmadd (n, vf_splat (0.693359375f), x);
+  r = vf_fmadd (n, vf_splat (-2.12194440e-4f), r);
+  vf p = vf_splat (1.40613136e-3f);
+  p = vf_fmadd (p, r, vf_splat (-8.37903031e-3f));
+  p = vf_fmadd (p, r, vf_splat (4.16647757e-2f));
+  p = vf_fmadd (p, r, vf_splat (-0.166663652f));
+  p = vf_fmadd (p, r, vf_splat (0.500000043f));
+  p = vf_fmadd (p, r, vf_splat (-1.00000005f));
+  p = vf_fmadd (p, r, one);
+  return vf_div (one, vf_fmadd (p, vf_power2_of (k), one));
 }
 
 /* Near 0 an odd polynomial, else 1 - 2 / (e^2|x| + 1). */

@@ -184,6 +184,14 @@ vf_power2 (int32x4_t n)
       vshlq_n_s32 (vaddq_s32 (n, vdupq_n_s32 (127)), 23));
 }
 
+/* 2^n, n in [-127, 128], where n + 127 is in the lowest bits; 0 and infinity
+ * at the ends. */
+static inline vf
+vf_power2_of (vf bits)
+{
+  return vreinterpretq_f32_s32 (vshlq_n_s32 (vreinterpretq_s32_f32 (bits), 23));
+}
+
 /* x * 2^n for whole n in [-252, 254]: in two steps, so that subnormal results
  * come out right. */
 static inline vf
