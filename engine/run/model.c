@@ -9,6 +9,7 @@
 #include "forge/registry.h"
 #include "run/executor.h"
 #include "run/features.h"
+#include "run/parts.h"
 #include "run/model-cache.h"
 
 struct _ForgeModel {
@@ -297,6 +298,25 @@ explain_size (const ForgeModel *model, const ForgeGraph *graph, GError **error)
       model->path, input->shape.dims[y + 1], input->shape.dims[y]);
 }
 
+/* What @key stands for, which begins with the batch. Parts have the plan of a
+ * batch of their size. @graph has other extents bound. */
+static ForgePlan *
+plan_of_part (
+    ForgeModel *model, ForgeGraph *graph, int batch, char *key, GError **error)
+{
+  int64_t whole = batch, part = forge_choose_part (graph, &whole);
+  g_autofree char *part_key =
+      g_strdup_printf ("%" G_GINT64_FORMAT "%s", part, strchr (key, ' '));
+  ForgePlan *plan = g_hash_table_lookup (model->plans, part_key);
+  if (plan)
+    return forge_plan_ref (plan);
+  plan = forge_plan_new (graph, FORGE_PLAN_INFERENCE, part, error);
+  if (plan)
+    g_hash_table_insert (
+        model->plans, g_steal_pointer (&part_key), forge_plan_ref (plan));
+  return plan;
+}
+
 /* The lock is held while planning, so that two sessions opened at once do
  * not pack the same weights twice. */
 ForgePlan *
@@ -307,7 +327,7 @@ forge_model_plan_for (ForgeModel *model, int batch, const ForgeShape *shapes,
   g_autoptr (ForgeGraph) graph =
       features ? forge_features_expose (model->graph, model->info->output)
                : NULL;
-  g_string_printf (key, "%d%s", batch, graph ? " features" : "");
+  g_string_printf (key, "%d %s", batch, graph ? "features" : "");
   if (!graph)
     graph = forge_graph_copy (model->graph);
   g_mutex_lock (&model->lock);
@@ -316,7 +336,7 @@ forge_model_plan_for (ForgeModel *model, int batch, const ForgeShape *shapes,
   if (plan)
     forge_plan_ref (plan);
   else
-    plan = forge_plan_new (graph, FORGE_PLAN_INFERENCE, batch, error);
+    plan = plan_of_part (model, graph, batch, key->str, error);
   if (!plan && bound)
     explain_size (model, graph, error);
   if (plan && !g_hash_table_contains (model->plans, key->str))

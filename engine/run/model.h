@@ -20,7 +20,8 @@ uint64_t forge_model_get_read_us (const ForgeModel *model);
 guint forge_model_get_assumed (const ForgeModel *model);
 /* Bits of ForgeInfoKnown that @stated states. */
 guint forge_stated_fields (const ForgeStatedPreprocess *stated);
-/* The shared plan for @batch, made on first use. (transfer full) */
+/* The shared plan for @batch, or for a part of it that a session runs several
+ * times (run/parts.h), made on first use. (transfer full) */
 ForgePlan *forge_model_plan (ForgeModel *model, int batch, GError **error);
 /* The same where inputs leave other extents open: @shapes, one for each input,
  * say them; NULL = the size of the model's pictures. @features: with the

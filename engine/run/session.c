@@ -4,6 +4,8 @@
  * share. A run is a walk along the steps. */
 #include "forge/session.h"
 
+#include <string.h>
+
 #include "run/model.h"
 #include "run/steps.h"
 
@@ -15,7 +17,64 @@ struct _ForgeSession {
   ForgeModel *model;
   ForgeSteps *steps;
   Timing *timings; /* one per step; NULL without profile */
+  /* Where the batch is run in parts: the whole of inputs and outputs, and how
+   * many runs of the steps make one of the session. */
+  GPtrArray *inputs, *outputs; /* ForgeTensor* */
+  guint n_parts;
 };
+
+/* How many pictures a run of the session takes, by its first input. */
+static int64_t
+whole_batch (const ForgeModel *model, int batch)
+{
+  const ForgeGraph *graph = forge_model_get_graph (model);
+  if (graph->inputs->len == 0)
+    return batch;
+  const ForgeValue *input = graph->inputs->pdata[0];
+  return input->shape.rank > 0 && input->shape.dims[0] > 0
+             ? input->shape.dims[0]
+             : batch;
+}
+
+static guint
+count_parts (const ForgeModel *model, int batch, const ForgePlan *plan)
+{
+  const GPtrArray *inputs = plan->graph->inputs;
+  const ForgeValue *input = inputs->len > 0 ? inputs->pdata[0] : NULL;
+  return input && input->shape.rank > 0 && input->shape.dims[0] > 0
+             ? (guint) (whole_batch (model, batch) / input->shape.dims[0])
+             : 1;
+}
+
+/* Tensors of the whole batch for @values, which are a part's. */
+static GPtrArray *
+whole_tensors (const GPtrArray *values, guint n_parts, GError **error)
+{
+  g_autoptr (GPtrArray) tensors =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) forge_tensor_unref);
+  for (guint i = 0; i < values->len; i++) {
+    const ForgeValue *value = values->pdata[i];
+    ForgeShape shape = value->shape;
+    shape.dims[0] *= n_parts;
+    ForgeTensor *tensor = forge_tensor_new (value->dtype, &shape, error);
+    if (!tensor)
+      return NULL;
+    g_ptr_array_add (tensors, tensor);
+  }
+  return g_steal_pointer (&tensors);
+}
+
+static gboolean
+make_whole (ForgeSession *session, GError **error)
+{
+  const ForgeGraph *graph = session->steps->plan->graph;
+  if (session->n_parts == 1)
+    return TRUE;
+  session->inputs = whole_tensors (graph->inputs, session->n_parts, error);
+  if (session->inputs)
+    session->outputs = whole_tensors (graph->outputs, session->n_parts, error);
+  return session->outputs != NULL;
+}
 
 ForgeSession *
 forge_session_new (
@@ -41,8 +100,11 @@ forge_session_new (
   ForgeSession *session = g_new0 (ForgeSession, 1);
   session->model = forge_model_ref (model);
   session->steps = steps;
+  session->n_parts = count_parts (model, params->batch, plan);
   if (params->profile)
     session->timings = g_new0 (Timing, steps->n_steps);
+  if (!make_whole (session, error))
+    g_clear_pointer (&session, forge_session_free);
   return session;
 }
 
@@ -53,6 +115,8 @@ forge_session_free (ForgeSession *session)
     return;
   forge_steps_free (session->steps);
   forge_model_unref (session->model);
+  g_clear_pointer (&session->inputs, g_ptr_array_unref);
+  g_clear_pointer (&session->outputs, g_ptr_array_unref);
   g_free (session->timings);
   g_free (session);
 }
@@ -63,23 +127,28 @@ forge_session_get_model (const ForgeSession *session)
   return session->model;
 }
 
+/* @whole: of the whole batch, where it is run in parts. */
 static ForgeTensor *
-port (const ForgeSession *session, const GPtrArray *values, guint index)
+port (const ForgeSession *session, const GPtrArray *values,
+    const GPtrArray *whole, guint index)
 {
   g_return_val_if_fail (index < values->len, NULL);
-  return forge_steps_tensor (session->steps, values->pdata[index]);
+  return whole ? whole->pdata[index]
+               : forge_steps_tensor (session->steps, values->pdata[index]);
 }
 
 ForgeTensor *
 forge_session_get_input (ForgeSession *session, guint index)
 {
-  return port (session, session->steps->plan->graph->inputs, index);
+  return port (
+      session, session->steps->plan->graph->inputs, session->inputs, index);
 }
 
 ForgeTensor *
 forge_session_get_output (ForgeSession *session, guint index)
 {
-  return port (session, session->steps->plan->graph->outputs, index);
+  return port (
+      session, session->steps->plan->graph->outputs, session->outputs, index);
 }
 
 /* Output @index behind the network's own, which only features ask for. */
@@ -88,7 +157,8 @@ extra_output (ForgeSession *session, guint index)
 {
   const GPtrArray *outputs = session->steps->plan->graph->outputs;
   index += forge_model_get_n_outputs (session->model);
-  return index < outputs->len ? port (session, outputs, index) : NULL;
+  return index < outputs->len ? port (session, outputs, session->outputs, index)
+                              : NULL;
 }
 
 ForgeTensor *
@@ -111,8 +181,8 @@ now_ns (void)
   return (uint64_t) time.tv_sec * 1000000000u + (uint64_t) time.tv_nsec;
 }
 
-void
-forge_session_run (ForgeSession *session)
+static void
+run_steps (ForgeSession *session)
 {
   const ForgeSteps *steps = session->steps;
   if (!session->timings) {
@@ -125,6 +195,37 @@ forge_session_run (ForgeSession *session)
     forge_steps_run (steps, n);
     session->timings[n].total_ns += now_ns () - start_ns;
     session->timings[n].n_runs++;
+  }
+}
+
+/* Between the tensors of the whole and those of part @part. */
+static void
+copy_part (ForgeSession *session, const GPtrArray *values,
+    const GPtrArray *whole, guint part, gboolean is_in)
+{
+  for (guint i = 0; i < values->len; i++) {
+    ForgeTensor *all = whole->pdata[i];
+    ForgeTensor *own = forge_steps_tensor (session->steps, values->pdata[i]);
+    char *at = (char *) all->data + part * own->size_bytes;
+    if (is_in)
+      memcpy (own->data, at, own->size_bytes);
+    else
+      memcpy (at, own->data, own->size_bytes);
+  }
+}
+
+void
+forge_session_run (ForgeSession *session)
+{
+  const ForgeGraph *graph = session->steps->plan->graph;
+  if (session->n_parts == 1) {
+    run_steps (session);
+    return;
+  }
+  for (guint part = 0; part < session->n_parts; part++) {
+    copy_part (session, graph->inputs, session->inputs, part, TRUE);
+    run_steps (session);
+    copy_part (session, graph->outputs, session->outputs, part, FALSE);
   }
 }
 
@@ -221,10 +322,11 @@ forge_session_get_profile (const ForgeSession *session, gsize *n_nodes)
                         : step->prepared->algorithm ? step->prepared->algorithm
                                                     : "";
     rows[n].tuned_shape = op->is_view ? NULL : step->prepared->tuned_shape;
-    rows[n].n_flops = op->flops ? op->flops (step->node) : 0;
-    rows[n].bytes_moved = is_view (step) ? 0 : count_bytes (step);
+    rows[n].n_flops = op->flops ? session->n_parts * op->flops (step->node) : 0;
+    rows[n].bytes_moved =
+        is_view (step) ? 0 : session->n_parts * count_bytes (step);
     if (session->timings) {
-      rows[n].n_runs = session->timings[n].n_runs;
+      rows[n].n_runs = session->timings[n].n_runs / session->n_parts;
       rows[n].total_ns = session->timings[n].total_ns;
     }
   }
