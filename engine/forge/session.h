@@ -209,7 +209,8 @@ ForgeNodeProfile *forge_session_get_profile (
  * @packing_us: for choosing algorithms and packing weights
  * @weight_bytes: constants of the model and those that the passes made of them
  * @packed_bytes: the packed copy
- * @arena_bytes: activations
+ * @arena_bytes: activations, and inputs and outputs of a whole batch that is
+ *   run in parts
  * @workspace_bytes: scratch of the node that needs the most
  *
  * What a session cost to make and what it holds. All but the last two is

@@ -254,6 +254,16 @@ count_weights (const ForgeGraph *graph, GHashTable *seen)
   return size_bytes;
 }
 
+/* Of the tensors of a whole batch, where it is run in parts. */
+static size_t
+count_whole (const GPtrArray *tensors)
+{
+  size_t size_bytes = 0;
+  for (guint i = 0; tensors && i < tensors->len; i++)
+    size_bytes += ((const ForgeTensor *) tensors->pdata[i])->size_bytes;
+  return size_bytes;
+}
+
 ForgeSessionCosts
 forge_session_get_costs (const ForgeSession *session)
 {
@@ -266,7 +276,8 @@ forge_session_get_costs (const ForgeSession *session)
     .weight_bytes =
         count_weights (forge_model_get_graph (session->model), seen),
     .packed_bytes = plan->packed_bytes,
-    .arena_bytes = plan->memory->arena_bytes,
+    .arena_bytes = plan->memory->arena_bytes + count_whole (session->inputs) +
+                   count_whole (session->outputs),
     .workspace_bytes = plan->workspace_bytes,
   };
   costs.weight_bytes += count_weights (plan->graph, seen);
