@@ -39,22 +39,14 @@ is_row_each (const Walk *walk, const ForgeValue *value)
   return value && value->shape.rank > 0 && value->shape.dims[0] == walk->batch;
 }
 
-/* None but the inputs of @mask is of pictures, and input 0 is. */
-static gboolean
-only_inputs (const Walk *walk, guint mask)
-{
-  for (guint i = 0; i < walk->node->inputs->len; i++)
-    if (input_state (walk, i) != CONSTANT &&
-        (i >= 32 || !(mask >> i & 1) || input_state (walk, i) != PICTURES))
-      return FALSE;
-  return input_state (walk, 0) == PICTURES;
-}
-
-/* Windows, channels, elements of input 0. */
+/* Windows, channels, elements of input 0; the others are constants. */
 static gboolean
 of_first (const Walk *walk)
 {
-  return only_inputs (walk, 1);
+  for (guint i = 1; i < walk->node->inputs->len; i++)
+    if (input_state (walk, i) != CONSTANT)
+      return FALSE;
+  return input_state (walk, 0) == PICTURES;
 }
 
 /* Constants may not have rows of their own for each picture. */
@@ -79,7 +71,8 @@ is_inner_axis (const Walk *walk, int64_t fallback)
 {
   int64_t axis = forge_attrs_int (walk->node->attrs, "axis", fallback);
   int rank = rank_of (walk, 0);
-  return (axis < 0 ? axis + rank : axis) > 0;
+  axis = axis < 0 ? axis + rank : axis;
+  return axis > 0 && axis < rank;
 }
 
 static gboolean

@@ -65,6 +65,24 @@ wanted (const ForgeGraph *bound, int64_t batch)
   return moved * (size_t) part > count_constants (bound) ? part : batch;
 }
 
+/* Nothing but the number of rows may differ: an extent computed from the batch
+ * may be that of another axis. */
+static gboolean
+differ_in_rows_alone (const ForgeGraph *whole, int64_t n_whole,
+    const ForgeGraph *part, int64_t n_part)
+{
+  for (guint i = 0; i < whole->values->len; i++) {
+    const ForgeValue *a = whole->values->pdata[i], *b = part->values->pdata[i];
+    ForgeShape rows = a->shape;
+    if (rows.rank > 0 && rows.dims[0] == n_whole && b->shape.rank > 0 &&
+        b->shape.dims[0] == n_part)
+      rows.dims[0] = n_part;
+    if (!forge_shape_equal (&rows, &b->shape))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static void
 open_batch (ForgeGraph *graph)
 {
@@ -92,7 +110,8 @@ forge_choose_part (ForgeGraph *graph, int64_t *batch)
   g_autoptr (ForgeGraph) open = forge_graph_copy (graph);
   open_batch (open);
   g_autoptr (ForgeGraph) small = bind_copy (open, part);
-  if (!small || !forge_graph_keeps_pictures (small, part))
+  if (!small || !forge_graph_keeps_pictures (small, part) ||
+      !differ_in_rows_alone (bound, whole, small, part))
     return *batch;
   open_batch (graph);
   *batch = whole;

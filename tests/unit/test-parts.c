@@ -97,6 +97,23 @@ build_softmax_from_the_end (ForgeGraph *graph)
   toy_onnx_node (graph, "Softmax", "x", "y", one_int ("axis", -4));
 }
 
+/* By the opset's default, and out of range of the one axis there is. */
+static void
+build_norm_over_pictures (ForgeGraph *graph)
+{
+  static const int64_t shape[] = { 0 };
+  toy_onnx_node (graph, "GlobalAveragePool", "x", "p", NULL);
+  toy_constant (graph, "w", 5, -1, 2, 6, 1, 0, 0);
+  toy_onnx_node (graph, "Flatten", "p", "f", NULL);
+  toy_onnx_node (graph, "MatMul", "f, w", "m", NULL);
+  toy_ints (graph, "to", shape, 1);
+  toy_onnx_node (graph, "Reshape", "m, to", "r", NULL);
+  toy_constant (graph, "scale", 6, 0, 1, BATCH, 0, 0, 0);
+  ForgeNode *node =
+      toy_onnx_node (graph, "LayerNormalization", "r, scale", "y", NULL);
+  node->opset = 11;
+}
+
 static void
 build_pictures_moved (ForgeGraph *graph)
 {
@@ -187,6 +204,7 @@ static const struct {
   { "joined pictures", build_joined_pictures, FALSE },
   { "softmax over pictures", build_softmax_over_pictures, FALSE },
   { "softmax from the end", build_softmax_from_the_end, FALSE },
+  { "norm over pictures", build_norm_over_pictures, FALSE },
   { "pictures moved", build_pictures_moved, FALSE },
   { "reversed axes", build_reversed_axes, FALSE },
   { "constant for each", build_constant_for_each, FALSE },
@@ -212,6 +230,22 @@ pictures_are_followed (void)
       g_error (
           "%s: keeps pictures apart is not %d", rows[i].name, rows[i].keeps);
   }
+}
+
+/* A second output of as many columns as there are pictures. */
+static void
+add_square (ForgeGraph *graph)
+{
+  static const int64_t zero = 0;
+  toy_ints (graph, "zero", &zero, 1);
+  toy_constant (graph, "dot", 3, -1, 2, 1, 1, 0, 0);
+  toy_onnx_node (graph, "Shape", "x", "s", NULL);
+  toy_onnx_node (graph, "Gather", "s, zero", "n", NULL);
+  toy_onnx_node (graph, "Concat", "n, n", "nn", one_int ("axis", 0));
+  toy_onnx_node (graph, "Expand", "dot, nn", "square", NULL);
+  toy_output (graph, "square");
+  g_assert_true (forge_graph_sort (graph, NULL));
+  g_assert_true (forge_graph_infer (graph, NULL));
 }
 
 /* x [batch, 32, 96, 96], 1.2 MB a picture, through two layers of 32. */
@@ -332,6 +366,9 @@ parts_are_made_where_they_pay (void)
   g_assert_cmpint (part_of (large_network (-1), 2), ==, 2); /* all in cache */
   g_assert_cmpint (part_of (large_network (-1), 7), ==, 1); /* a prime */
   g_assert_cmpint (part_of (large_network (-1), 64), <, 8);
+  ForgeGraph *square = large_network (-1);
+  add_square (square);
+  g_assert_cmpint (part_of (square, 64), ==, 64);
   /* 19 MB of weights for 0.6 MB of activations */
   ForgeGraph *deep = forge_graph_new ("parts");
   toy_input (deep, "x", -1, 512, 4, 4);
