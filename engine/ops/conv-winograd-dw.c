@@ -10,7 +10,6 @@
  * chunk: on some of its tiles, then on some of the points, so that one dU and
  * one scratch are all that the cache has to hold. Parts and chunks depend on
  * sizes alone, so the result does not depend on threads. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -118,7 +117,6 @@ typedef struct {
   const float *zero;
   float *parts; /* [parts][36][O][C] */
   float *lanes;
-  atomic_int next_part;
 } Job;
 
 static void
@@ -228,23 +226,19 @@ run_shared (Job *job, int threads)
 }
 
 static void
-run_lane (void *data, int index)
+run_part (void *data, int part, int lane)
 {
   Job *job = data;
   const Plan *plan = job->plan;
-  float *scratch = job->lanes + (size_t) index * plan->lane_count;
-  int part;
-  while ((part = atomic_fetch_add_explicit (
-              &job->next_part, 1, memory_order_relaxed)) < plan->n_parts) {
-    float *sum = job->parts + (size_t) part * plan->part_count;
-    memset (sum, 0, plan->part_count * sizeof *sum);
-    int64_t end = plan->all_tiles * (part + 1) / plan->n_parts;
-    int64_t first = plan->all_tiles * part / plan->n_parts;
-    for (; first < end; first += plan->chunk_tiles) {
-      Chunk chunk = chunk_of (job, first, end, scratch, sum);
-      transform_tiles (&chunk, 0, (size_t) chunk.n);
-      add_products (&chunk, 0, product_tasks (job->gradient->conv));
-    }
+  float *scratch = job->lanes + (size_t) lane * plan->lane_count;
+  float *sum = job->parts + (size_t) part * plan->part_count;
+  memset (sum, 0, plan->part_count * sizeof *sum);
+  int64_t end = plan->all_tiles * (part + 1) / plan->n_parts;
+  int64_t first = plan->all_tiles * part / plan->n_parts;
+  for (; first < end; first += plan->chunk_tiles) {
+    Chunk chunk = chunk_of (job, first, end, scratch, sum);
+    transform_tiles (&chunk, 0, (size_t) chunk.n);
+    add_products (&chunk, 0, product_tasks (job->gradient->conv));
   }
 }
 
@@ -316,7 +310,7 @@ forge_winograd_dw (const ForgeConvGradient *gradient)
   if (plan.is_shared)
     run_shared (&job, gradient->threads);
   else
-    forge_pool_run (gradient->threads, MIN (plan.n_lanes, gradient->threads),
-        run_lane, &job);
+    forge_pool_run_lanes (MIN (plan.n_lanes, gradient->threads),
+        (int) plan.n_parts, run_part, &job);
   forge_op_ranges (gradient->threads, (size_t) conv->o, 1, turn_outputs, &job);
 }

@@ -13,7 +13,6 @@
 #include "ops/conv-winograd.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -395,8 +394,9 @@ write_tile (const ForgeWinogradJob *job, int64_t index, int64_t first_out,
 }
 
 static void
-run_task (const ForgeWinogradJob *job, int64_t task, float *scratch)
+run_task (void *data, int task, int lane)
 {
+  const ForgeWinogradJob *job = data;
   const ForgeConv *conv = job->conv;
   const ForgeWinograd *w = job->winograd;
   int64_t first_out = task % w->out_blocks * w->block_out;
@@ -405,6 +405,7 @@ run_task (const ForgeWinogradJob *job, int64_t task, float *scratch)
   int64_t n_tiles = MIN (w->chunk_tiles, conv->n * w->tiles - first);
   ptrdiff_t point_stride = w->chunk_tiles * conv->c + PAD;
   ptrdiff_t product_stride = w->chunk_tiles * w->block_out + PAD;
+  float *scratch = job->lanes + (size_t) lane * w->lane_count;
   float *products = scratch + w->points * point_stride;
   for (int64_t t = 0; t < n_tiles; t++)
     forge_kernels ()->winograd_in_f32 ((size_t) w->side, (size_t) conv->c,
@@ -418,28 +419,10 @@ run_task (const ForgeWinogradJob *job, int64_t task, float *scratch)
         job, first + t, first_out, n_out, products + t * n_out, product_stride);
 }
 
-typedef struct {
-  const ForgeWinogradJob *job;
-  int n_tasks;
-  atomic_int next_task;
-} Lanes;
-
-static void
-run_lane (void *data, int lane)
-{
-  Lanes *lanes = data;
-  float *scratch =
-      lanes->job->lanes + (size_t) lane * lanes->job->winograd->lane_count;
-  int task;
-  while ((task = atomic_fetch_add_explicit (
-              &lanes->next_task, 1, memory_order_relaxed)) < lanes->n_tasks)
-    run_task (lanes->job, task, scratch);
-}
-
 void
 forge_winograd_run (int threads, const ForgeWinogradJob *job)
 {
   const ForgeWinograd *w = job->winograd;
-  Lanes lanes = { .job = job, .n_tasks = (int) (w->n_chunks * w->out_blocks) };
-  forge_pool_run (threads, MIN (w->n_lanes, threads), run_lane, &lanes);
+  forge_pool_run_lanes (MIN (w->n_lanes, threads),
+      (int) (w->n_chunks * w->out_blocks), run_task, (void *) job);
 }

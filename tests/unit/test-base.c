@@ -60,6 +60,56 @@ pool_serves_several_callers_at_once (void)
     g_thread_join (threads[i]);
 }
 
+typedef struct {
+  Hits hits;
+  atomic_int in_use[8];
+  atomic_int n_done;
+  int n_lanes;
+} Lanes;
+
+/* Whoever has task 0 leaves all others of its range to other threads. */
+static void
+use_lane (void *user_data, int task, int lane)
+{
+  Lanes *lanes = user_data;
+  g_assert_cmpint (lane, <, lanes->n_lanes);
+  g_assert_cmpint (atomic_fetch_add (&lanes->in_use[lane], 1), ==, 0);
+  while (task == 0 && atomic_load (&lanes->n_done) < 999)
+    g_thread_yield ();
+  hit (&lanes->hits, task);
+  atomic_fetch_add (&lanes->n_done, 1);
+  g_assert_cmpint (atomic_fetch_sub (&lanes->in_use[lane], 1), ==, 1);
+}
+
+static void *
+run_in_lanes (void *unused)
+{
+  for (int threads = 2; threads <= 8; threads++) {
+    g_autofree Lanes *lanes = g_new0 (Lanes, 1);
+    lanes->n_lanes = threads;
+    forge_pool_run_lanes (threads, 1000, use_lane, lanes);
+    for (int i = 0; i < 1000; i++)
+      g_assert_cmpint (atomic_load (&lanes->hits.hits[i]), ==, 1);
+  }
+  return NULL;
+}
+
+static void
+tasks_of_a_busy_thread_go_to_others (void)
+{
+  run_in_lanes (NULL);
+}
+
+static void
+lanes_are_used_by_one_thread_at_a_time (void)
+{
+  GThread *threads[3];
+  for (int i = 0; i < 3; i++)
+    threads[i] = g_thread_new ("caller", run_in_lanes, NULL);
+  for (int i = 0; i < 3; i++)
+    g_thread_join (threads[i]);
+}
+
 static void
 reader_stops_at_the_end (void)
 {
@@ -206,6 +256,10 @@ main (int argc, char **argv)
       "/base/pool_runs_every_task_once", pool_runs_every_task_once);
   g_test_add_func ("/base/pool_serves_several_callers_at_once",
       pool_serves_several_callers_at_once);
+  g_test_add_func ("/base/tasks_of_a_busy_thread_go_to_others",
+      tasks_of_a_busy_thread_go_to_others);
+  g_test_add_func ("/base/lanes_are_used_by_one_thread_at_a_time",
+      lanes_are_used_by_one_thread_at_a_time);
   g_test_add_func ("/base/reader_stops_at_the_end", reader_stops_at_the_end);
   g_test_add_func ("/base/random_numbers_are_uniform_and_repeat",
       random_numbers_are_uniform_and_repeat);
