@@ -33,6 +33,41 @@ enum { LINE_ELEMS = 16 };
   for (size_t i = 0; i < IGEMM_NR; i += LINE_ELEMS) \
   __builtin_prefetch ((const float *) (at) + i, 0, locality)
 
+/* Sums of one tap, rows a[m], panel rows at `weights`; `ahead` is where the
+ * lines lie that are fetched meanwhile. */
+static ALWAYS_INLINE void
+add_tap (const Job *job, const size_t mr, const size_t nv,
+    const float *const a[IGEMM_MR], const float *weights, const char *ahead,
+    vf sum[IGEMM_MR][2])
+{
+  const size_t step_bytes = job->ahead.step_bytes;
+  for (size_t c = 0; c < job->n_channels; c++, weights += IGEMM_NR) {
+    vf w[2];
+#pragma GCC unroll 2
+    for (size_t v = 0; v < nv; v++)
+      w[v] = vf_pin (vf_load (weights + v * VF_WIDTH));
+    FETCH (weights + PREFETCH_ELEMS, 3);
+    FETCH (ahead, 2);
+    ahead += step_bytes;
+#pragma GCC unroll 16
+    for (size_t m = 0; m < mr; m++) {
+      vf x = vf_splat (a[m][c]);
+#pragma GCC unroll 2
+      for (size_t v = 0; v < nv; v++)
+        sum[m][v] = vf_fmadd (x, w[v], sum[m][v]);
+    }
+  }
+}
+
+static ALWAYS_INLINE void
+load_rows (const Job *job, const size_t mr, const float *const *rows,
+    const float *a[IGEMM_MR])
+{
+#pragma GCC unroll 16
+  for (size_t m = 0; m < mr; m++)
+    a[m] = row_at (rows[m], job->zero, job->offset_elems);
+}
+
 static ALWAYS_INLINE void
 accumulate (const Job *job, const size_t mr, const size_t nv,
     const float *weights, vf sum[IGEMM_MR][2])
@@ -41,40 +76,29 @@ accumulate (const Job *job, const size_t mr, const size_t nv,
   const char *ahead = (const char *) job->ahead.at;
   for (size_t k = job->n_taps; k > 0; k--, rows += IGEMM_MR) {
     const float *a[IGEMM_MR];
-#pragma GCC unroll 16
-    for (size_t m = 0; m < mr; m++)
-      a[m] = row_at (rows[m], job->zero, job->offset_elems);
-    for (size_t c = 0; c < job->n_channels; c++, weights += IGEMM_NR) {
-      vf w[2];
-#pragma GCC unroll 2
-      for (size_t v = 0; v < nv; v++)
-        w[v] = vf_pin (vf_load (weights + v * VF_WIDTH));
-      FETCH (weights + PREFETCH_ELEMS, 3);
-      FETCH (ahead, 2);
-      ahead += job->ahead.step_bytes;
-#pragma GCC unroll 16
-      for (size_t m = 0; m < mr; m++) {
-        vf x = vf_splat (a[m][c]);
-#pragma GCC unroll 2
-        for (size_t v = 0; v < nv; v++)
-          sum[m][v] = vf_fmadd (x, w[v], sum[m][v]);
-      }
-    }
+    load_rows (job, mr, rows, a);
+    add_tap (job, mr, nv, a, weights, ahead, sum);
+    weights += job->n_channels * IGEMM_NR;
+    ahead += job->n_channels * job->ahead.step_bytes;
   }
 }
 
-/* nr <= nv * VF_WIDTH columns at `out`. */
 static ALWAYS_INLINE void
-tile (const Job *job, const size_t mr, const size_t nv, const float *weights,
-    size_t nr, float *out, const float *residual)
+load_bias (
+    const size_t mr, const size_t nv, const float *weights, vf sum[IGEMM_MR][2])
 {
-  vf sum[IGEMM_MR][2];
 #pragma GCC unroll 16
   for (size_t m = 0; m < mr; m++)
 #pragma GCC unroll 2
     for (size_t v = 0; v < nv; v++)
       sum[m][v] = vf_load (weights + v * VF_WIDTH);
-  accumulate (job, mr, nv, weights + IGEMM_NR, sum);
+}
+
+/* nr <= nv * VF_WIDTH columns at `out`. */
+static ALWAYS_INLINE void
+store (const Job *job, const size_t mr, const size_t nv, const size_t nr,
+    vf sum[IGEMM_MR][2], float *out, const float *residual)
+{
   const size_t full = (nv - 1) * VF_WIDTH;
   const vf min = vf_splat (job->min);
   const vf max = vf_splat (job->max);
@@ -92,6 +116,16 @@ tile (const Job *job, const size_t mr, const size_t nv, const float *weights,
     vf_store_n (out + full, nr - full, vf_clamp (sum[m][nv - 1], min, max));
     out += job->out_stride_elems;
   }
+}
+
+static ALWAYS_INLINE void
+tile (const Job *job, const size_t mr, const size_t nv, const float *weights,
+    size_t nr, float *out, const float *residual)
+{
+  vf sum[IGEMM_MR][2];
+  load_bias (mr, nv, weights, sum);
+  accumulate (job, mr, nv, weights + IGEMM_NR, sum);
+  store (job, mr, nv, nr, sum, out, residual);
 }
 
 static ALWAYS_INLINE void
@@ -166,6 +200,27 @@ single_row (const Job *job, size_t nr, const float *weights, size_t panel_elems,
   return i;
 }
 
+/* Whole tiles and panels of a single tap, as most convolutions of today's
+ * networks are: what the rows are is the same for all panels. */
+static __attribute__ ((noinline)) void
+panels_of_one_tap (const Job *job, size_t n_panels, const float *weights,
+    float *out, const float *residual)
+{
+  const float *a[IGEMM_MR];
+  const char *ahead = (const char *) job->ahead.at;
+  load_rows (job, IGEMM_MR, job->rows, a);
+  for (; n_panels > 0; n_panels--, out += IGEMM_NR) {
+    vf sum[IGEMM_MR][2];
+    load_bias (IGEMM_MR, 2, weights, sum);
+    weights += IGEMM_NR;
+    add_tap (job, IGEMM_MR, 2, a, weights, ahead, sum);
+    weights += job->n_channels * IGEMM_NR;
+    ahead += job->n_channels * job->ahead.step_bytes;
+    store (job, IGEMM_MR, 2, IGEMM_NR, sum, out, residual);
+    residual = residual ? residual + IGEMM_NR : NULL;
+  }
+}
+
 void
 FORGE_VARIANT (igemm_f32) (size_t mr, size_t nr, size_t n_channels,
     size_t n_taps, const float *const *rows, ptrdiff_t offset_elems,
@@ -181,6 +236,11 @@ FORGE_VARIANT (igemm_f32) (size_t mr, size_t nr, size_t n_channels,
   size_t done = 0;
   if (mr == 1)
     done = single_row (&job, nr, weights, panel_elems, out, residual);
+  else if (mr == IGEMM_MR && n_taps == 1) {
+    done = nr / IGEMM_NR;
+    panels_of_one_tap (&job, done, weights, out, residual);
+    job.ahead.at += done * n_channels * job.ahead.step_bytes / sizeof (float);
+  }
   weights += done * panel_elems;
   for (size_t first = done * IGEMM_NR; first < nr; first += IGEMM_NR) {
     const size_t used = nr - first < IGEMM_NR ? nr - first : IGEMM_NR;
