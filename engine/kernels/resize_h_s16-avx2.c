@@ -5,7 +5,7 @@
  * Eight outputs are summed up together. Other numbers of taps than multiples
  * of eight, and outputs that fill no group, go to ref. */
 #include "kernels/simd/avx2.h"
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 enum { GROUP = 8 };
 

@@ -5,7 +5,7 @@
  * together. Masks keep every load inside the row and inside the weights of
  * one output. */
 #include "kernels/simd/avx512.h"
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 enum { LANES = 32, GROUP = 4 };
 

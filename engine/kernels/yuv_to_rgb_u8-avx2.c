@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "kernels/simd/avx2.h"
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 enum { BLOCK = VB_WIDTH };
 

@@ -7,7 +7,7 @@
  * the farthest tap of any output is as far as the row is known to go. */
 #include <stdbool.h>
 
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 enum { GROUP = 4 };
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 enum { GROUP = 8, MAX_STEP = 4 };
 

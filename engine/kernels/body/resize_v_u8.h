@@ -4,7 +4,7 @@
  * sums of products. Two vectors of a row stay in registers while the taps
  * run. The last vector overlaps the one before it, so nothing past the row is
  * read; rows shorter than a vector go to ref. */
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 static ALWAYS_INLINE void
 columns (const size_t n_vectors, size_t n_taps, const uint8_t *const *rows,

@@ -6,7 +6,7 @@
  * register, are summed, and then neighbours are. */
 #include <stdbool.h>
 
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 enum { GROUP = FORGE_WINDOW_OUTPUTS };
 

@@ -4,7 +4,7 @@
  * sample: a sample that nobody wants costs nothing. Loads for one sample begin
  * with it and so may reach into the next pixels; what would leave the row
  * goes to ref. */
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 static ALWAYS_INLINE void
 run (size_t n, const size_t step, const int16_t *in, int16_t *const *out)

@@ -7,7 +7,7 @@
  * other steps, go to ref. */
 #include <stdbool.h>
 
-#include "kernels/simd/simd.h"
+#include "kernels/simd/pixels.h"
 
 enum { BLOCK = 32 };
 
