@@ -41,11 +41,12 @@
 #define TRANSFORM_2_PRODUCTS 300
 #define TRANSFORM_4_PRODUCTS 1000
 #define TRANSFORM_6_PRODUCTS 2200
-/* What a float of packed weights costs that does not stay in L2, in products,
- * where a vector has eight: the wider, the more are lost while it comes. */
+/* What a float of packed weights costs beyond those that stay in L2, in
+ * products, where a vector has eight: the wider, the more are lost while it
+ * comes. */
 #define WEIGHT_PRODUCTS 26
 #define WEIGHT_NR 16
-#define FAR_WEIGHT_BYTES (256 * 1024)
+#define NEAR_WEIGHT_FLOATS (64 * 1024)
 
 static int64_t
 divide_up (int64_t a, int64_t b)
@@ -69,7 +70,7 @@ weight_cost (int64_t n_floats)
 {
   int64_t each =
       WEIGHT_PRODUCTS * (int64_t) forge_kernels ()->igemm_nr / WEIGHT_NR;
-  return n_floats * 4 > FAR_WEIGHT_BYTES ? n_floats * each : 0;
+  return MAX (n_floats - NEAR_WEIGHT_FLOATS, 0) * each;
 }
 
 /* In products, of one image. */
