@@ -33,7 +33,7 @@
 /* Weights that may be read again for every chunk, from L2. */
 #define SHARED_WEIGHT_BYTES (1024 * 1024)
 #define MIN_TILES 8
-#define MIN_CHANNELS 24
+#define MIN_CHANNELS 16
 /* Tasks that a small image is cut into, for two threads or more. */
 #define MIN_TASKS 2
 
