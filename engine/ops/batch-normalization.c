@@ -234,9 +234,7 @@ scale_pixels (void *data, size_t begin, size_t end)
       rows[i] = job->x + (ptrdiff_t) (first + i) * job->x_stride_elems;
     forge_kernels ()->dwconv_f32 (n, c, 1, rows, 0, NULL, job->bound->term, out,
         job->out_stride_elems, min, max);
-    for (size_t i = 0; forge_op_activates_late (activation) && i < n; i++)
-      forge_op_activate (
-          activation, c, out + (ptrdiff_t) i * job->out_stride_elems);
+    forge_op_activate_rows (activation, n, c, out, job->out_stride_elems);
   }
 }
 

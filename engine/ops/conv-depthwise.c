@@ -87,19 +87,6 @@ slide (const ForgeDepthwiseJob *job, int64_t first, int64_t n_pixels,
 }
 
 static void
-activate (const ForgeDepthwiseJob *job, int64_t n_pixels, float *out)
-{
-  int64_t n = job->conv->o;
-  if (!forge_op_activates_late (job->activation))
-    return;
-  if (job->out_stride_elems == n)
-    forge_op_activate (job->activation, (size_t) (n_pixels * n), out);
-  else
-    for (int64_t p = 0; p < n_pixels; p++, out += job->out_stride_elems)
-      forge_op_activate (job->activation, (size_t) n, out);
-}
-
-static void
 run_task (void *data, int task)
 {
   const ForgeDepthwiseJob *job = data;
@@ -117,7 +104,8 @@ run_task (void *data, int task)
     forge_kernels ()->dwconv_f32 ((size_t) n_pixels, (size_t) conv->c,
         (size_t) conv->taps, job->rows + first * conv->taps, offset, job->zero,
         job->weights, out, job->out_stride_elems, job->min, job->max);
-  activate (job, n_pixels, out);
+  forge_op_activate_rows (job->activation, (size_t) n_pixels, (size_t) conv->o,
+      out, job->out_stride_elems);
 }
 
 void

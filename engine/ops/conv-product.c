@@ -142,17 +142,6 @@ cut (const ForgeProductJob *job)
   return b;
 }
 
-static void
-activate_rows (
-    const ForgeProductJob *job, float *out, size_t n_pixels, size_t n_out)
-{
-  if (!forge_op_activates_late (job->activation))
-    return;
-  for (size_t m = 0; m < n_pixels; m++)
-    forge_op_activate (
-        job->activation, n_out, out + (ptrdiff_t) m * job->out_stride_elems);
-}
-
 /* One block of columns of one group, over one block of tiles. */
 static void
 run_block (void *data, int task)
@@ -190,7 +179,7 @@ run_block (void *data, int task)
             ? forge_ahead_share (
                   weights + block_floats, block_floats, nr, m / mr, tiles)
             : FORGE_AHEAD_NONE);
-    activate_rows (job, out, pixels, n_out);
+    forge_op_activate_rows (job->activation, pixels, n_out, out, stride);
   }
 }
 

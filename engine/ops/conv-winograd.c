@@ -387,11 +387,9 @@ write_tile (const ForgeWinogradJob *job, int64_t index, int64_t first_out,
       products, product_stride, job->bias + first_out, (size_t) n_rows,
       (size_t) n_columns, job->out + at, window->ow * pixel, pixel,
       job->residual ? job->residual + at : NULL, job->min, job->max);
-  if (!forge_op_activates_late (job->activation))
-    return;
-  for (int64_t i = 0; i < n_rows * n_columns; i++)
-    forge_op_activate (job->activation, (size_t) n_out,
-        job->out + at + (i / n_columns * window->ow + i % n_columns) * pixel);
+  for (int64_t i = 0; i < n_rows; i++)
+    forge_op_activate_rows (job->activation, (size_t) n_columns, (size_t) n_out,
+        job->out + at + i * window->ow * pixel, pixel);
 }
 
 static void

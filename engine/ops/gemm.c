@@ -257,10 +257,9 @@ run_block (void *data, int task)
         n_out < p->n - o ? forge_ahead_share (weights + block_floats,
                                block_floats, nr, m / mr, tiles)
                          : FORGE_AHEAD_NONE);
-    if (job->activation && forge_op_activates_late (job->activation))
-      for (size_t i = 0; i < n_rows; i++)
-        forge_op_activate (
-            job->activation, (size_t) n_out, out + i * (size_t) p->n);
+    if (job->activation)
+      forge_op_activate_rows (
+          job->activation, n_rows, (size_t) n_out, out, p->n);
   }
 }
 

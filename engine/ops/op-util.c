@@ -287,6 +287,19 @@ forge_op_activates_late (const ForgeActivation *activation)
   return activation->kind >= 0 && activation->kind != FORGE_UNARY_CLAMP;
 }
 
+void
+forge_op_activate_rows (const ForgeActivation *activation, size_t n_rows,
+    size_t n, float *x, ptrdiff_t stride_elems)
+{
+  if (!forge_op_activates_late (activation))
+    return;
+  if (stride_elems == (ptrdiff_t) n)
+    forge_op_activate (activation, n_rows * n, x);
+  else
+    for (size_t i = 0; i < n_rows; i++, x += stride_elems)
+      forge_op_activate (activation, n, x);
+}
+
 int64_t
 forge_flops (int64_t count, int64_t each)
 {

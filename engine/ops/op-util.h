@@ -73,6 +73,9 @@ void forge_op_activate (const ForgeActivation *activation, size_t n, float *x);
 void forge_op_clamp (const ForgeActivation *activation, float *min, float *max);
 /* TRUE when forge_op_activate has something left to do after that clamp. */
 gboolean forge_op_activates_late (const ForgeActivation *activation);
+/* What is left to do after that clamp, over @n_rows of @n floats. */
+void forge_op_activate_rows (const ForgeActivation *activation, size_t n_rows,
+    size_t n, float *x, ptrdiff_t stride_elems);
 
 /* What ForgeOp.flops answers: @count elements of @each operations; 0 while an
  * extent is unknown, and no more than INT64_MAX. */
