@@ -11,7 +11,13 @@
 #include "kernels/kernels.h"
 #include "ops/op-util.h"
 
-enum { GROUP = FORGE_DWSLIDE_PIXELS, MAX_SIDE = 7, TASK_PIXELS = 64 };
+/* Rows make about so many tasks an image, small ones as many as they have. */
+enum {
+  GROUP = FORGE_DWSLIDE_PIXELS,
+  MAX_SIDE = 7,
+  TASK_PIXELS = 64,
+  TASKS = 16
+};
 
 void
 forge_depthwise_plan (const ForgeConv *conv, ForgeDepthwise *plan)
@@ -25,7 +31,7 @@ forge_depthwise_plan (const ForgeConv *conv, ForgeDepthwise *plan)
   plan->slides = TRUE;
   plan->groups = (w->ow + GROUP - 1) / GROUP;
   plan->columns = w->sw * (GROUP - 1) + w->kw;
-  plan->task_pixels = MAX (TASK_PIXELS / w->ow, 1) * w->ow;
+  plan->task_pixels = MAX (w->oh / TASKS, 1) * w->ow;
   plan->n_pointers = (size_t) (w->oh * plan->groups * w->kh * plan->columns);
 }
 
@@ -82,8 +88,23 @@ slide (const ForgeDepthwiseJob *job, int64_t first, int64_t n_pixels,
         (size_t) w->kh, (size_t) w->kw, (size_t) w->sw,
         job->rows + y * row_pointers, offset, job->zero, job->weights,
         job->pixels, out, job->out_stride_elems, job->min, job->max);
+    forge_op_activate_rows (job->activation, (size_t) w->ow, (size_t) conv->o,
+        out, job->out_stride_elems);
     out += w->ow * job->out_stride_elems;
   }
+}
+
+/* Any pixels. */
+static void
+gather (const ForgeDepthwiseJob *job, int64_t first, int64_t n_pixels,
+    ptrdiff_t offset, float *out)
+{
+  const ForgeConv *conv = job->conv;
+  forge_kernels ()->dwconv_f32 ((size_t) n_pixels, (size_t) conv->c,
+      (size_t) conv->taps, job->rows + first * conv->taps, offset, job->zero,
+      job->weights, out, job->out_stride_elems, job->min, job->max);
+  forge_op_activate_rows (job->activation, (size_t) n_pixels, (size_t) conv->o,
+      out, job->out_stride_elems);
 }
 
 static void
@@ -95,17 +116,9 @@ run_task (void *data, int task)
   int64_t image_tasks = (conv->out_pixels + task_pixels - 1) / task_pixels;
   int64_t n = task / image_tasks, first = task % image_tasks * task_pixels;
   int64_t n_pixels = MIN (task_pixels, conv->out_pixels - first);
-  ptrdiff_t offset = n * conv->in_pixels * job->in_stride_elems;
-  float *out =
-      job->out + (n * conv->out_pixels + first) * job->out_stride_elems;
-  if (job->plan->slides)
-    slide (job, first, n_pixels, offset, out);
-  else
-    forge_kernels ()->dwconv_f32 ((size_t) n_pixels, (size_t) conv->c,
-        (size_t) conv->taps, job->rows + first * conv->taps, offset, job->zero,
-        job->weights, out, job->out_stride_elems, job->min, job->max);
-  forge_op_activate_rows (job->activation, (size_t) n_pixels, (size_t) conv->o,
-      out, job->out_stride_elems);
+  (job->plan->slides ? slide : gather) (job, first, n_pixels,
+      n * conv->in_pixels * job->in_stride_elems,
+      job->out + (n * conv->out_pixels + first) * job->out_stride_elems);
 }
 
 void

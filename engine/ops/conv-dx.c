@@ -10,12 +10,9 @@
 #include "base/alloc.h"
 #include "kernels/kernels.h"
 #include "ops/ahead.h"
+#include "ops/blocks.h"
 #include "ops/conv-backward.h"
 #include "ops/op-util.h"
-
-/* Weights that one task walks through stay within half a small L2. */
-#define BLOCK_WEIGHT_BYTES (192 * 1024)
-#define BLOCK_TILES 16
 
 /* A residue modulo the stride along one axis: pixels first, first + stride,
  * ..., and the kernel positions that reach them. */
@@ -110,8 +107,7 @@ typedef struct {
   const float **rows; /* [tile][tap][mr], of the first image */
   const float *zero, *packed;
   size_t group_count; /* of this class */
-  int64_t n_tiles, tile_blocks, block_tiles;
-  int64_t out_blocks, block_out;
+  ForgeBlocks blocks; /* of one group of one image */
 } Job;
 
 static void
@@ -163,7 +159,7 @@ write_rows (const Job *job)
   const Class *class = job->class;
   int64_t mr = (int64_t) forge_kernels ()->igemm_mr;
   const float **row = job->rows;
-  for (int64_t tile = 0; tile < job->n_tiles; tile++) {
+  for (int64_t tile = 0; tile < job->blocks.tiles; tile++) {
     int64_t first = tile % class->row_tiles * mr;
     int64_t line = tile / class->row_tiles * class->columns;
     for (int64_t k = 0; k < class->n_taps; k++)
@@ -177,7 +173,8 @@ write_rows (const Job *job)
 }
 
 static void
-run_tile (const Job *job, int64_t n, int64_t g, int64_t c, int64_t tile)
+run_tile (
+    const Job *job, int64_t n, int64_t g, const ForgeBlock *block, int64_t tile)
 {
   const ForgeConv *conv = job->gradient->conv;
   const ForgeWindow *w = &conv->window;
@@ -185,15 +182,17 @@ run_tile (const Job *job, int64_t n, int64_t g, int64_t c, int64_t tile)
   const ForgeKernels *kernels = forge_kernels ();
   int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
   int64_t first = tile % class->row_tiles * mr, y, x;
+  int64_t c = block->panel * nr,
+          end = MIN (block->end_panel * nr, conv->group_c);
   pixel_of (job, tile / class->row_tiles * class->columns + first, &y, &x);
   float *out = job->gradient->dx +
                (n * conv->in_pixels + y * w->iw + x) * conv->c +
                g * conv->group_c + c;
   const float *packed = job->packed + (size_t) g * job->group_count +
-                        c / nr * (class->n_taps * conv->group_o + 1) * nr;
+                        block->panel * job->blocks.panel_floats;
   kernels->igemm_f32 ((size_t) MIN (mr, class->columns - first),
-      (size_t) MIN (job->block_out, conv->group_c - c), (size_t) conv->group_o,
-      (size_t) class->n_taps, job->rows + tile * class->n_taps * mr,
+      (size_t) (end - c), (size_t) conv->group_o, (size_t) class->n_taps,
+      job->rows + tile * class->n_taps * mr,
       n * conv->out_pixels * conv->o + g * conv->group_o, job->zero, packed,
       out, w->sw * conv->c, NULL, 0, -INFINITY, INFINITY, FORGE_AHEAD_NONE);
 }
@@ -203,13 +202,11 @@ run_task (void *data, int task)
 {
   const Job *job = data;
   int64_t groups = job->gradient->conv->groups;
-  int64_t block = task % job->tile_blocks, rest = task / job->tile_blocks;
-  int64_t c = rest % job->out_blocks * job->block_out;
-  int64_t g = rest / job->out_blocks % groups;
-  int64_t n = rest / job->out_blocks / groups;
-  int64_t end = MIN ((block + 1) * job->block_tiles, job->n_tiles);
-  for (int64_t tile = block * job->block_tiles; tile < end; tile++)
-    run_tile (job, n, g, c, tile);
+  int64_t count = forge_blocks_count (&job->blocks);
+  const ForgeBlock block = forge_blocks_get (&job->blocks, task % count);
+  int64_t g = task / count % groups, n = task / count / groups;
+  for (int64_t tile = block.tile; tile < block.end_tile; tile++)
+    run_tile (job, n, g, &block, tile);
 }
 
 static void
@@ -218,13 +215,9 @@ run_class (const ForgeConvGradient *gradient, const Plan *plan, Job *job)
   const ForgeConv *conv = gradient->conv;
   const Class *class = job->class;
   int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
-  int64_t panel_bytes = (class->n_taps * conv->group_o + 1) * nr * 4;
-  int64_t panels = (conv->group_c + nr - 1) / nr;
-  job->block_out = MIN (panels, MAX (1, BLOCK_WEIGHT_BYTES / panel_bytes)) * nr;
-  job->out_blocks = (conv->group_c + job->block_out - 1) / job->block_out;
-  job->n_tiles = class->rows * class->row_tiles;
-  job->block_tiles = BLOCK_TILES;
-  job->tile_blocks = (job->n_tiles + BLOCK_TILES - 1) / BLOCK_TILES;
+  job->blocks = forge_blocks_cut (
+      class->rows * class->row_tiles * (int64_t) forge_kernels ()->igemm_mr,
+      conv->group_c, class->n_taps * conv->group_o, 1, 1);
   job->group_count = forge_pack_igemm_f32_count ((size_t) conv->group_c,
       (size_t) class->n_taps, (size_t) conv->group_o, (size_t) nr);
   float *packed = gradient->scratch + plan->packed_at;
@@ -234,7 +227,7 @@ run_class (const ForgeConvGradient *gradient, const Plan *plan, Job *job)
         packed + (size_t) g * job->group_count);
   write_rows (job);
   forge_pool_run (gradient->threads,
-      (int) (conv->n * conv->groups * job->out_blocks * job->tile_blocks),
+      (int) (conv->n * conv->groups) * forge_blocks_count (&job->blocks),
       run_task, job);
 }
 

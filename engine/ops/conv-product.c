@@ -11,12 +11,9 @@
 
 #include "base/pool.h"
 #include "kernels/kernels.h"
-#include "ops/ahead.h"
+#include "ops/blocks.h"
 #include "ops/op-util.h"
 
-/* Weights that one task walks through stay within half a small L2. */
-#define BLOCK_WEIGHT_BYTES (192 * 1024)
-#define BLOCK_TILES 16
 /* A product is cut into at least as many, where it has the tiles. */
 #define MIN_TASKS 8
 /* Inputs of so few channels are worth a padded copy. */
@@ -112,73 +109,41 @@ forge_product_bind (const ForgeConv *conv, const ForgeProduct *plan,
       }
 }
 
-/* The blocks that a job is cut into. */
 typedef struct {
   const ForgeProductJob *job;
-  int64_t pixel_blocks, block_pixels, out_blocks, block_out;
-} Blocks;
-
-/* Even blocks, by sizes alone: weights that stay in L2, and tasks enough for
- * several threads to end together. */
-static Blocks
-cut (const ForgeProductJob *job)
-{
-  const ForgeConv *conv = job->conv;
-  const ForgeKernels *kernels = forge_kernels ();
-  int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
-  int64_t panel_bytes = (conv->taps * conv->group_c + 1) * nr * 4;
-  int64_t most = MAX (1, BLOCK_WEIGHT_BYTES / panel_bytes);
-  int64_t panels = divide_up (conv->group_o, nr);
-  int64_t tiles = divide_up (conv->out_pixels, mr);
-  Blocks b = { .job = job, .out_blocks = divide_up (panels, most) };
-  int64_t wanted = MAX (1, MIN_TASKS / (b.out_blocks * conv->groups));
-  b.pixel_blocks = MIN (tiles, MAX (divide_up (tiles, BLOCK_TILES), wanted));
-  if (b.pixel_blocks < wanted && b.out_blocks == 1)
-    b.out_blocks = MIN (panels, wanted / b.pixel_blocks);
-  b.block_pixels = divide_up (tiles, b.pixel_blocks) * mr;
-  b.pixel_blocks = divide_up (conv->out_pixels, b.block_pixels);
-  b.block_out = divide_up (panels, b.out_blocks) * nr;
-  b.out_blocks = divide_up (conv->group_o, b.block_out);
-  return b;
-}
+  ForgeBlocks blocks; /* of one group of one image */
+} Tasks;
 
 /* One block of columns of one group, over one block of tiles. */
 static void
 run_block (void *data, int task)
 {
-  const Blocks *blocks = data;
-  const ForgeProductJob *job = blocks->job;
+  const Tasks *tasks = data;
+  const ForgeProductJob *job = tasks->job;
   const ForgeConv *conv = job->conv;
   const ForgeKernels *kernels = forge_kernels ();
   int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
-  int64_t block = task % blocks->pixel_blocks;
-  int64_t rest = task / blocks->pixel_blocks;
-  int64_t o = rest % blocks->out_blocks * blocks->block_out;
-  int64_t g = rest / blocks->out_blocks % conv->groups;
-  int64_t n = rest / blocks->out_blocks / conv->groups;
-  size_t n_out = (size_t) MIN (blocks->block_out, conv->group_o - o);
-  const int64_t panel_rows = conv->taps * conv->group_c + 1;
-  const int64_t block_floats = blocks->block_out * panel_rows;
-  const int64_t tiles = divide_up (conv->out_pixels, mr);
-  const float *weights =
-      job->packed + (size_t) g * job->plan->group_count + o * panel_rows;
+  const ForgeBlocks *blocks = &tasks->blocks;
+  int64_t count = forge_blocks_count (blocks);
+  const ForgeBlock block = forge_blocks_get (blocks, task % count);
+  int64_t g = task / count % conv->groups, n = task / count / conv->groups;
+  int64_t o = block.panel * nr;
+  size_t n_out = (size_t) (MIN (block.end_panel * nr, conv->group_o) - o);
+  const float *weights = job->packed + (size_t) g * job->plan->group_count;
   ptrdiff_t stride = job->out_stride_elems;
   ptrdiff_t offset =
       n * conv->window.ih * job->plan->row_pixels * job->row_stride_elems +
       g * conv->group_c;
-  int64_t end = MIN ((block + 1) * blocks->block_pixels, conv->out_pixels);
-  for (int64_t m = block * blocks->block_pixels; m < end; m += mr) {
+  for (int64_t tile = block.tile; tile < block.end_tile; tile++) {
+    int64_t m = tile * mr;
     size_t pixels = (size_t) MIN (mr, conv->out_pixels - m);
     ptrdiff_t at = (n * conv->out_pixels + m) * stride + g * conv->group_o + o;
     float *out = job->out + at;
     kernels->igemm_f32 (pixels, n_out, (size_t) job->plan->n_channels,
         (size_t) job->plan->n_taps, job->rows + m * job->plan->n_taps, offset,
-        job->zero, weights, out, stride,
+        job->zero, weights + block.panel * blocks->panel_floats, out, stride,
         job->residual ? job->residual + at : NULL, stride, job->min, job->max,
-        o + blocks->block_out < conv->group_o
-            ? forge_ahead_share (
-                  weights + block_floats, block_floats, nr, m / mr, tiles)
-            : FORGE_AHEAD_NONE);
+        forge_blocks_ahead (blocks, &block, weights, tile));
     forge_op_activate_rows (job->activation, pixels, n_out, out, stride);
   }
 }
@@ -220,8 +185,10 @@ forge_product_run (int threads, const ForgeProductJob *job)
   if (job->plan->is_padded)
     forge_op_ranges (threads, (size_t) (conv->n * conv->window.ih), PAD_ROWS,
         pad_rows, (void *) job);
-  Blocks blocks = cut (job);
+  Tasks tasks = { .job = job,
+    .blocks = forge_blocks_cut (conv->out_pixels, conv->group_o,
+        conv->taps * conv->group_c, 1, MAX (MIN_TASKS / conv->groups, 1)) };
   forge_pool_run (threads,
-      (int) (conv->n * conv->groups * blocks.out_blocks * blocks.pixel_blocks),
-      run_block, &blocks);
+      (int) (conv->n * conv->groups) * forge_blocks_count (&tasks.blocks),
+      run_block, &tasks);
 }

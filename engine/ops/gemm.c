@@ -11,13 +11,12 @@
 
 #include "base/alloc.h"
 #include "kernels/kernels.h"
-#include "ops/ahead.h"
+#include "ops/blocks.h"
 #include "ops/broadcast.h"
 #include "ops/op-util.h"
 
-#define BLOCK_WEIGHT_BYTES (192 * 1024)
+/* One row alone needs several panels at a time, or FMAs wait in line. */
 #define ROW_PANELS 4
-#define BLOCK_TILES 8
 #define MAX_MR 64
 #define BACKWARD_ROWS 32
 
@@ -229,7 +228,7 @@ typedef struct {
   float *out, *zero;
   const ForgeActivation *activation; /* NULL = later */
   float min, max;
-  int64_t row_blocks, block_out;
+  ForgeBlocks blocks;
 } Job;
 
 static void
@@ -239,27 +238,22 @@ run_block (void *data, int task)
   const Product *p = job->p;
   const ForgeKernels *kernels = forge_kernels ();
   int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
-  int64_t o = task / job->row_blocks * job->block_out;
-  int64_t first = task % job->row_blocks * BLOCK_TILES * mr;
-  int64_t end = MIN (first + BLOCK_TILES * mr, p->m);
-  int64_t n_out = MIN (job->block_out, p->n - o);
-  int64_t tiles = (p->m + mr - 1) / mr;
-  int64_t block_floats = job->block_out * (p->k + 1);
-  const float *weights = job->weights + o * (p->k + 1);
+  const ForgeBlock block = forge_blocks_get (&job->blocks, task);
+  int64_t o = block.panel * nr;
+  size_t n_out = (size_t) (MIN (block.end_panel * nr, p->n) - o);
   const float *rows[MAX_MR];
-  for (int64_t m = first; m < end; m += mr) {
+  for (int64_t tile = block.tile; tile < block.end_tile; tile++) {
+    int64_t m = tile * mr;
     for (int64_t i = 0; i < mr; i++)
       rows[i] = job->a + MIN (m + i, p->m - 1) * p->k;
     float *out = job->out + m * p->n + o;
     size_t n_rows = (size_t) MIN (mr, p->m - m);
-    kernels->igemm_f32 (n_rows, (size_t) n_out, (size_t) p->k, 1, rows, 0, NULL,
-        weights, out, p->n, NULL, 0, job->min, job->max,
-        n_out < p->n - o ? forge_ahead_share (weights + block_floats,
-                               block_floats, nr, m / mr, tiles)
-                         : FORGE_AHEAD_NONE);
+    kernels->igemm_f32 (n_rows, n_out, (size_t) p->k, 1, rows, 0, NULL,
+        job->weights + block.panel * job->blocks.panel_floats, out, p->n, NULL,
+        0, job->min, job->max,
+        forge_blocks_ahead (&job->blocks, &block, job->weights, tile));
     if (job->activation)
-      forge_op_activate_rows (
-          job->activation, n_rows, (size_t) n_out, out, p->n);
+      forge_op_activate_rows (job->activation, n_rows, n_out, out, p->n);
   }
 }
 
@@ -267,18 +261,10 @@ static void
 multiply (int threads, Job *job)
 {
   const Product *p = job->p;
-  const ForgeKernels *kernels = forge_kernels ();
-  g_assert (kernels->igemm_mr <= MAX_MR);
-  int64_t nr = (int64_t) kernels->igemm_nr;
-  int64_t rows = BLOCK_TILES * (int64_t) kernels->igemm_mr;
-  int64_t panel_bytes = (p->k + 1) * nr * (int64_t) sizeof (float);
-  /* one row alone needs several panels at a time, or FMAs wait in line */
-  int64_t least = p->m == 1 ? ROW_PANELS : 1;
-  job->block_out = MAX (least, BLOCK_WEIGHT_BYTES / panel_bytes) * nr;
-  job->row_blocks = (p->m + rows - 1) / rows;
-  int64_t out_blocks = (p->n + job->block_out - 1) / job->block_out;
-  forge_pool_run (
-      threads, (int) (job->row_blocks * out_blocks), run_block, job);
+  g_assert (forge_kernels ()->igemm_mr <= MAX_MR);
+  job->blocks =
+      forge_blocks_cut (p->m, p->n, p->k, p->m == 1 ? ROW_PANELS : 1, 1);
+  forge_pool_run (threads, forge_blocks_count (&job->blocks), run_block, job);
 }
 
 /* A C that varies from row to row. */
