@@ -599,7 +599,8 @@ passes_keep_results_of_random_networks (void)
       forge_graph_run_passes (graph, (ForgePassSet) set, &error);
       g_assert_no_error (error);
       g_autoptr (GPtrArray) got = toy_run (graph, i);
-      assert_close (got, want, 1e-5);
+      /* Winograd's bound: it needs the layout that the passes choose */
+      assert_close (got, want, 1e-4);
       if (set == FORGE_PASSES_INFERENCE)
         g_assert_cmpuint (toy_count (graph, "Transpose"), ==, 0);
     }
