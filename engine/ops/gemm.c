@@ -17,6 +17,8 @@
 
 /* One row alone needs several panels at a time, or FMAs wait in line. */
 #define ROW_PANELS 4
+/* A product is cut into at least as many, where it has the rows. */
+#define MIN_TASKS 32
 #define MAX_MR 64
 #define BACKWARD_ROWS 32
 
@@ -262,8 +264,8 @@ multiply (int threads, Job *job)
 {
   const Product *p = job->p;
   g_assert (forge_kernels ()->igemm_mr <= MAX_MR);
-  job->blocks =
-      forge_blocks_cut (p->m, p->n, p->k, p->m == 1 ? ROW_PANELS : 1, 1);
+  job->blocks = forge_blocks_cut (
+      p->m, p->n, p->k, p->m == 1 ? ROW_PANELS : 1, p->m == 1 ? 1 : MIN_TASKS);
   forge_pool_run (threads, forge_blocks_count (&job->blocks), run_block, job);
 }
 
