@@ -59,10 +59,14 @@ wanted (const ForgeGraph *bound, int64_t batch)
   size_t moved = 2 * (count_activations (bound) / (size_t) batch);
   if (each == 0 || memory->arena_bytes <= CACHE_BYTES)
     return batch;
+  const size_t constants = count_constants (bound);
   int64_t part = MAX ((int64_t) (CACHE_BYTES / each), 1);
+  /* weights that weigh so much are worth leaving the cache a little */
+  if (moved / 2 * (size_t) part < constants)
+    part = MIN (2 * part, batch);
   while (batch % part)
     part--;
-  return moved * (size_t) part > count_constants (bound) ? part : batch;
+  return moved * (size_t) part > constants ? part : batch;
 }
 
 /* Nothing but the number of rows may differ: an extent computed from the batch
