@@ -6,9 +6,9 @@
  * of one image or of several, into 64, 36 or 16 matrices [tiles, C],
  * multiplies them with the matrices [C, O] that the weights became, and
  * transforms back, all within a scratch that is meant to stay in L2. A lane is
- * one thread's scratch; lanes take tasks from a counter, and what a task
- * computes does not depend on its lane. fp32 stays within 1e-4 of the direct
- * sum (about 1e-6 in practice, 1e-5 with 6x6).
+ * one thread's scratch, and what a task computes does not depend on its lane.
+ * fp32 stays within 1e-4 of the direct sum (about 1e-6 in practice, 1e-5 with
+ * 6x6).
  * Source: kernels/winograd.h. */
 #include "ops/conv-winograd.h"
 
