@@ -64,7 +64,7 @@ session_gives_what_the_nodes_give (void)
     const ForgeTensor *tensor = want->pdata[0];
     const float *y = tensor->data;
     for (int64_t i = 0; i < forge_tensor_get_count (tensor); i++)
-      g_assert_cmpfloat (fabsf (x[i] - y[i]), <=, 1e-4f * (1 + fabsf (y[i])));
+      g_assert_cmpfloat (fabsf (x[i] - y[i]), <=, 1e-5f * (1 + fabsf (y[i])));
   }
 }
 
