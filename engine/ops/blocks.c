@@ -17,7 +17,7 @@ divide_up (int64_t a, int64_t b)
 
 ForgeBlocks
 forge_blocks_cut (int64_t n_rows, int64_t n_columns, int64_t n_terms,
-    int64_t least_panels, int64_t least_tasks)
+    int64_t allowed_panels, int64_t least_tasks)
 {
   const ForgeKernels *kernels = forge_kernels ();
   int64_t mr = (int64_t) kernels->igemm_mr, nr = (int64_t) kernels->igemm_nr;
@@ -25,7 +25,7 @@ forge_blocks_cut (int64_t n_rows, int64_t n_columns, int64_t n_terms,
     .panels = divide_up (n_columns, nr),
     .panel_floats = (n_terms + 1) * nr };
   int64_t panel_bytes = b.panel_floats * (int64_t) sizeof (float);
-  int64_t most = MAX (least_panels, BLOCK_WEIGHT_BYTES / panel_bytes);
+  int64_t most = MAX (allowed_panels, BLOCK_WEIGHT_BYTES / panel_bytes);
   b.panel_blocks = divide_up (b.panels, MAX (most, 1));
   int64_t wanted = divide_up (least_tasks, MAX (b.panel_blocks, 1));
   b.tile_blocks = MAX (divide_up (b.tiles, BLOCK_TILES), wanted);

@@ -26,15 +26,15 @@ typedef struct {
  * forge_blocks_cut:
  * @n_rows, @n_columns: extents of the product
  * @n_terms: of each sum, over taps and channels
- * @least_panels: a block has so many, where there are as many
+ * @allowed_panels: a block may have so many, whatever they weigh
  * @least_tasks: a product is cut into as many, where it has the tiles or, with
  *   one block of panels, the panels
  *
- * Cuts by sizes alone: weights of a block stay in L2, and blocks are even, two
- * halves of the tasks too, so that two threads end together.
+ * Cuts by sizes alone: weights of a block stay in L2, and blocks are as even as
+ * whole tiles and panels can be, so that threads end together.
  */
 ForgeBlocks forge_blocks_cut (int64_t n_rows, int64_t n_columns,
-    int64_t n_terms, int64_t least_panels, int64_t least_tasks);
+    int64_t n_terms, int64_t allowed_panels, int64_t least_tasks);
 
 static inline int
 forge_blocks_count (const ForgeBlocks *blocks)

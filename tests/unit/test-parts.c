@@ -352,6 +352,19 @@ parts_share_their_weights (void)
   g_assert_true (four == eight);
 }
 
+/* The same, with a last layer of 15 MB. */
+static ForgeGraph *
+heavy_network (void)
+{
+  ForgeGraph *graph = large_network (-1);
+  toy_constant (graph, "w", 5, -1, 2, 32, 120000, 0, 0);
+  toy_onnx_node (graph, "MatMul", "y, w", "z", NULL);
+  toy_output (graph, "z");
+  g_assert_true (forge_graph_sort (graph, NULL));
+  g_assert_true (forge_graph_infer (graph, NULL));
+  return graph;
+}
+
 static int64_t
 part_of (ForgeGraph *graph, int64_t batch)
 {
@@ -366,6 +379,9 @@ parts_are_made_where_they_pay (void)
   g_assert_cmpint (part_of (large_network (-1), 2), ==, 2); /* all in cache */
   g_assert_cmpint (part_of (large_network (-1), 7), ==, 1); /* a prime */
   g_assert_cmpint (part_of (large_network (-1), 64), <, 8);
+  /* weights that are worth leaving the cache for */
+  g_assert_cmpint (
+      part_of (heavy_network (), 64), ==, 2 * part_of (large_network (-1), 64));
   ForgeGraph *square = large_network (-1);
   add_square (square);
   g_assert_cmpint (part_of (square, 64), ==, 64);
