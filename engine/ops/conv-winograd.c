@@ -34,7 +34,7 @@
 #define SHARED_WEIGHT_BYTES (1024 * 1024)
 #define MIN_TILES 8
 #define MIN_CHANNELS 16
-/* Tasks that a small image is cut into, for two threads or more. */
+/* Tasks come in multiples of this, for two threads or more. */
 #define MIN_TASKS 2
 
 /* What a transform of one channel of a tile costs, in products. */
@@ -154,6 +154,9 @@ trains_faster (const ForgeConv *conv, ForgeWinograd *w)
   return conv->n * w->tiles >= MIN_TILES && winograd < direct;
 }
 
+/* Chunks that differ by one tile at most, in whole rounds of MIN_TASKS: two
+ * threads end together. A few tiles and many weights are cut by outputs
+ * instead. */
 static void
 cut (const ForgeConv *conv, int64_t chunk_bytes, ForgeWinograd *w)
 {
@@ -161,15 +164,14 @@ cut (const ForgeConv *conv, int64_t chunk_bytes, ForgeWinograd *w)
   int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
   int64_t fit = chunk_bytes / (w->points * 4 * (conv->c + conv->o));
   int64_t all = conv->n * w->tiles;
-  w->chunk_tiles = MIN (MAX (fit / mr, 2) * mr, all);
+  int64_t n_chunks = divide_up (all, MAX (fit / mr, 2) * mr);
   w->block_out = conv->o;
-  if (divide_up (all, w->chunk_tiles) < MIN_TASKS) {
-    if (w->points * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
-      w->block_out = divide_up (divide_up (conv->o, MIN_TASKS), nr) * nr;
-    else
-      w->chunk_tiles = divide_up (all, MIN_TASKS);
-  }
-  w->n_chunks = divide_up (all, w->chunk_tiles);
+  if (n_chunks == 1 && w->points * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
+    w->block_out = divide_up (divide_up (conv->o, MIN_TASKS), nr) * nr;
+  else
+    n_chunks = divide_up (n_chunks, MIN_TASKS) * MIN_TASKS;
+  w->n_chunks = MIN (n_chunks, all);
+  w->chunk_tiles = divide_up (all, w->n_chunks);
   w->out_blocks = divide_up (conv->o, w->block_out);
 }
 
@@ -328,8 +330,9 @@ forge_winograd_write_rows (const ForgeConv *conv, const ForgeWinograd *w,
   }
 }
 
-/* Products of one point and the panels of @n_out outputs: rows in equal parts
- * of at most mr. Each panel stays in L1 while the rows run past it from L2. */
+/* Products of one point and the panels of @n_out outputs: rows in parts of at
+ * most mr that differ by one at most. Each panel stays in L1 while the rows run
+ * past it from L2. */
 static void
 multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
     const float *points, const float *panel, float *products)
@@ -337,14 +340,14 @@ multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
   const ForgeKernels *kernels = forge_kernels ();
   int64_t nr = (int64_t) kernels->igemm_nr;
   int64_t parts = divide_up (n_tiles, (int64_t) kernels->igemm_mr);
-  int64_t part = divide_up (n_tiles, parts);
   int64_t panel_floats = nr * (conv->c + 1);
   for (int64_t o = 0; o < n_out; o += nr, panel += panel_floats)
-    for (int64_t tile = 0; tile < n_tiles; tile += part) {
+    for (int64_t part = 0; part < parts; part++) {
       const float *rows[MAX_MR];
-      int64_t n_rows = MIN (part, n_tiles - tile);
+      int64_t tile = n_tiles * part / parts;
+      int64_t n_rows = n_tiles * (part + 1) / parts - tile;
       ForgeAhead ahead = forge_ahead_share (
-          panel + panel_floats, panel_floats, nr, tile / part, parts);
+          panel + panel_floats, panel_floats, nr, part, parts);
       for (int64_t m = 0; m < n_rows; m++)
         rows[m] = points + (tile + m) * conv->c;
       kernels->igemm_f32 ((size_t) n_rows, (size_t) MIN (nr, n_out - o),
@@ -400,8 +403,9 @@ run_task (void *data, int task, int lane)
   const ForgeWinograd *w = job->winograd;
   int64_t first_out = task % w->out_blocks * w->block_out;
   int64_t n_out = MIN (w->block_out, conv->o - first_out);
-  int64_t first = task / w->out_blocks * w->chunk_tiles;
-  int64_t n_tiles = MIN (w->chunk_tiles, conv->n * w->tiles - first);
+  int64_t chunk = task / w->out_blocks, all = conv->n * w->tiles;
+  int64_t first = all * chunk / w->n_chunks;
+  int64_t n_tiles = all * (chunk + 1) / w->n_chunks - first;
   ptrdiff_t point_stride = w->chunk_tiles * conv->c + PAD;
   ptrdiff_t product_stride = w->chunk_tiles * w->block_out + PAD;
   float *scratch = job->lanes + (size_t) lane * w->lane_count;

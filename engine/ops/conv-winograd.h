@@ -14,7 +14,7 @@ enum { FORGE_WINOGRAD_SIDE = 4, FORGE_WINOGRAD_POINTS = 36 };
 typedef struct {
   int64_t side, points;            /* outputs and products each way: 4, 36 */
   int64_t tiles_y, tiles_x, tiles; /* of side x side outputs, of one image */
-  int64_t chunk_tiles, n_chunks;   /* tiles of one task, of all images */
+  int64_t chunk_tiles, n_chunks;   /* of all images; tiles of the largest */
   int64_t block_out, out_blocks;   /* output channels of one task */
   size_t point_count;              /* packed floats of one point */
   size_t packed_count;             /* of all points, and the bias behind them */
