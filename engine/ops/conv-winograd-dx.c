@@ -44,8 +44,8 @@ forge_winograd_dx_plan (const ForgeConv *conv, size_t *count)
   ForgeWinograd w;
   if (!forge_winograd_plan (&back, TRUE, &w))
     return FALSE;
-  *count = w.packed_count + (size_t) w.n_lanes * w.lane_count +
-           forge_conv_align ((size_t) back.c) + row_count (&w);
+  *count = w.packed_count + w.lanes_count + forge_conv_align ((size_t) back.c) +
+           row_count (&w);
   return TRUE;
 }
 

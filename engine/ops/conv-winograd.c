@@ -34,8 +34,14 @@
 #define SHARED_WEIGHT_BYTES (1024 * 1024)
 #define MIN_TILES 8
 #define MIN_CHANNELS 16
-/* Tasks come in multiples of this, for two threads or more. */
-#define MIN_TASKS 2
+/* Tasks for two threads or more come in multiples of four, which costs nothing
+ * as long as each has some rows of igemm_f32, else of two. */
+#define SHARED_ROUND 4
+#define FEW_TASKS 2
+#define TASK_UNITS 2
+/* Whole rows of igemm_f32 from so many a chunk on: one more or less is little,
+ * and a part of one takes as long as a whole one. */
+#define MIN_UNITS 8
 
 /* What a transform of one channel of a tile costs, in products. */
 #define TRANSFORM_2_PRODUCTS 300
@@ -154,25 +160,41 @@ trains_faster (const ForgeConv *conv, ForgeWinograd *w)
   return conv->n * w->tiles >= MIN_TILES && winograd < direct;
 }
 
-/* Chunks that differ by one tile at most, in whole rounds of MIN_TASKS: two
- * threads end together. A few tiles and many weights are cut by outputs
- * instead. */
-static void
-cut (const ForgeConv *conv, int64_t chunk_bytes, ForgeWinograd *w)
+static int
+count_tasks (const ForgeWinogradCut *cut)
+{
+  return (int) (cut->n_chunks * cut->out_blocks);
+}
+
+/* Tasks in whole rounds of @round, or of FEW_TASKS. A few tiles and many
+ * weights are cut by outputs instead. */
+static ForgeWinogradCut
+cut (const ForgeConv *conv, const ForgeWinograd *w, int64_t chunk_bytes,
+    int64_t round)
 {
   int64_t mr = (int64_t) forge_kernels ()->igemm_mr;
   int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
   int64_t fit = chunk_bytes / (w->points * 4 * (conv->c + conv->o));
   int64_t all = conv->n * w->tiles;
-  int64_t n_chunks = divide_up (all, MAX (fit / mr, 2) * mr);
-  w->block_out = conv->o;
-  if (n_chunks == 1 && w->points * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
-    w->block_out = divide_up (divide_up (conv->o, MIN_TASKS), nr) * nr;
+  if (all < round * TASK_UNITS * mr)
+    round = MIN (round, FEW_TASKS);
+  ForgeWinogradCut cut = { .block_out = conv->o, .unit = 1 };
+  cut.n_chunks = divide_up (all, MAX (fit / mr, 2) * mr);
+  if (cut.n_chunks == 1 &&
+      w->points * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
+    cut.block_out = divide_up (divide_up (conv->o, round), nr) * nr;
   else
-    n_chunks = divide_up (n_chunks, MIN_TASKS) * MIN_TASKS;
-  w->n_chunks = MIN (n_chunks, all);
-  w->chunk_tiles = divide_up (all, w->n_chunks);
-  w->out_blocks = divide_up (conv->o, w->block_out);
+    cut.n_chunks = MIN (divide_up (cut.n_chunks, round) * round, all);
+  if (all >= cut.n_chunks * MIN_UNITS * mr)
+    cut.unit = mr;
+  cut.chunk_tiles =
+      divide_up (divide_up (all, cut.unit), cut.n_chunks) * cut.unit;
+  cut.out_blocks = divide_up (conv->o, cut.block_out);
+  cut.lane_count =
+      (size_t) w->points * (size_t) (cut.chunk_tiles * conv->c + PAD +
+                                     cut.chunk_tiles * cut.block_out + PAD);
+  cut.n_lanes = MIN (count_tasks (&cut), forge_pool_threads (0));
+  return cut;
 }
 
 gboolean
@@ -193,15 +215,15 @@ forge_winograd_plan (const ForgeConv *conv, gboolean training, ForgeWinograd *w)
     return FALSE;
   if (!(training ? trains_faster (conv, w) : choose_side (conv, w)))
     return FALSE;
-  cut (conv, training ? TRAINING_CHUNK_BYTES : CHUNK_BYTES, w);
+  int64_t chunk_bytes = training ? TRAINING_CHUNK_BYTES : CHUNK_BYTES;
+  w->alone = cut (conv, w, chunk_bytes, 1);
+  w->shared = cut (conv, w, chunk_bytes, SHARED_ROUND);
   w->point_count = forge_pack_igemm_f32_count (
       (size_t) conv->o, 1, (size_t) conv->c, forge_kernels ()->igemm_nr);
   w->packed_count =
       forge_conv_align ((size_t) w->points * w->point_count + (size_t) conv->o);
-  w->lane_count =
-      (size_t) w->points * (size_t) (w->chunk_tiles * conv->c + PAD +
-                                     w->chunk_tiles * w->block_out + PAD);
-  w->n_lanes = (int) MIN (w->n_chunks * w->out_blocks, forge_pool_threads (0));
+  w->lanes_count = MAX (
+      w->alone.lane_count, (size_t) w->shared.n_lanes * w->shared.lane_count);
   return TRUE;
 }
 
@@ -395,20 +417,35 @@ write_tile (const ForgeWinogradJob *job, int64_t index, int64_t first_out,
         job->out + at + i * window->ow * pixel, pixel);
 }
 
+typedef struct {
+  const ForgeWinogradJob *job;
+  const ForgeWinogradCut *cut;
+} Run;
+
+static int64_t
+first_tile (const Run *run, int64_t chunk)
+{
+  const ForgeWinogradCut *cut = run->cut;
+  int64_t all = run->job->conv->n * run->job->winograd->tiles;
+  int64_t units = divide_up (all, cut->unit);
+  return MIN (units * chunk / cut->n_chunks * cut->unit, all);
+}
+
 static void
 run_task (void *data, int task, int lane)
 {
-  const ForgeWinogradJob *job = data;
+  const Run *run = data;
+  const ForgeWinogradJob *job = run->job;
+  const ForgeWinogradCut *cut = run->cut;
   const ForgeConv *conv = job->conv;
   const ForgeWinograd *w = job->winograd;
-  int64_t first_out = task % w->out_blocks * w->block_out;
-  int64_t n_out = MIN (w->block_out, conv->o - first_out);
-  int64_t chunk = task / w->out_blocks, all = conv->n * w->tiles;
-  int64_t first = all * chunk / w->n_chunks;
-  int64_t n_tiles = all * (chunk + 1) / w->n_chunks - first;
-  ptrdiff_t point_stride = w->chunk_tiles * conv->c + PAD;
-  ptrdiff_t product_stride = w->chunk_tiles * w->block_out + PAD;
-  float *scratch = job->lanes + (size_t) lane * w->lane_count;
+  int64_t first_out = task % cut->out_blocks * cut->block_out;
+  int64_t n_out = MIN (cut->block_out, conv->o - first_out);
+  int64_t first = first_tile (run, task / cut->out_blocks);
+  int64_t n_tiles = first_tile (run, task / cut->out_blocks + 1) - first;
+  ptrdiff_t point_stride = cut->chunk_tiles * conv->c + PAD;
+  ptrdiff_t product_stride = cut->chunk_tiles * cut->block_out + PAD;
+  float *scratch = job->lanes + (size_t) lane * cut->lane_count;
   float *products = scratch + w->points * point_stride;
   for (int64_t t = 0; t < n_tiles; t++)
     forge_kernels ()->winograd_in_f32 ((size_t) w->side, (size_t) conv->c,
@@ -426,6 +463,7 @@ void
 forge_winograd_run (int threads, const ForgeWinogradJob *job)
 {
   const ForgeWinograd *w = job->winograd;
-  forge_pool_run_lanes (MIN (w->n_lanes, threads),
-      (int) (w->n_chunks * w->out_blocks), run_task, (void *) job);
+  Run run = { job, threads == 1 ? &w->alone : &w->shared };
+  forge_pool_run_lanes (
+      MIN (run.cut->n_lanes, threads), count_tasks (run.cut), run_task, &run);
 }

@@ -10,16 +10,24 @@
 /* Of the tile of training, F(4x4, 3x3). */
 enum { FORGE_WINOGRAD_SIDE = 4, FORGE_WINOGRAD_POINTS = 36 };
 
-/* How one convolution is cut up; from its sizes alone. */
+/* Tasks: chunks of tiles, of all images, that differ by one unit at most, by
+ * blocks of output channels. */
+typedef struct {
+  int64_t unit;                  /* tiles */
+  int64_t n_chunks, chunk_tiles; /* tiles of the largest */
+  int64_t out_blocks, block_out; /* outputs of the largest */
+  size_t lane_count;             /* scratch floats of one thread */
+  int n_lanes;
+} ForgeWinogradCut;
+
+/* How one convolution is done; from its sizes alone. */
 typedef struct {
   int64_t side, points;            /* outputs and products each way: 4, 36 */
   int64_t tiles_y, tiles_x, tiles; /* of side x side outputs, of one image */
-  int64_t chunk_tiles, n_chunks;   /* of all images; tiles of the largest */
-  int64_t block_out, out_blocks;   /* output channels of one task */
   size_t point_count;              /* packed floats of one point */
   size_t packed_count;             /* of all points, and the bias behind them */
-  size_t lane_count;               /* scratch floats of one thread */
-  int n_lanes;
+  ForgeWinogradCut alone, shared;  /* for one thread, and for more */
+  size_t lanes_count;              /* scratch floats of all threads */
 } ForgeWinograd;
 
 /* 3x3 weights: tap k of (o, c) is data[o * o_stride + c * c_stride + k], or
@@ -40,7 +48,7 @@ typedef struct {
   ptrdiff_t in_stride_elems, out_stride_elems; /* from pixel to pixel */
   float min, max;
   const ForgeActivation *activation; /* what the clamp leaves to do */
-  float *lanes;                      /* n_lanes of lane_count */
+  float *lanes;                      /* lanes_count floats */
 } ForgeWinogradJob;
 
 /* TRUE where forge_tuning_find() may say how, by what forge_winograd_shape()

@@ -101,7 +101,7 @@ plan_workspace (
   at += forge_align_up (p->product.padded_count * 4);
   p->lanes_at = at / 4;
   if (p->by_winograd)
-    at += (size_t) p->winograd.n_lanes * p->winograd.lane_count * 4;
+    at += p->winograd.lanes_count * sizeof (float);
   *n_floats = at / 4;
 }
 
@@ -134,7 +134,7 @@ training_count (const Prepared *p)
   const ForgeWinograd *w = &p->trained;
   if (!p->trained_by_winograd)
     return p->packed_count;
-  return w->packed_count + (size_t) w->n_lanes * w->lane_count;
+  return w->packed_count + w->lanes_count;
 }
 
 static gboolean

@@ -45,14 +45,32 @@ two_threads_have_the_same_work (void)
       ForgeWinograd w;
       if (!forge_winograd_plan (&conv, FALSE, &w))
         continue;
-      int64_t all = n * w.tiles, tasks = w.n_chunks * w.out_blocks;
-      g_assert_cmpint (tasks % 2, ==, 0);
-      g_assert_cmpint (w.n_chunks * w.chunk_tiles, >=, all);
-      g_assert_cmpint (w.n_chunks * (w.chunk_tiles - 1), <, all);
-      if (w.out_blocks > 1)
-        g_assert_cmpint (
-            2 * w.block_out - conv.o, <, (int64_t) forge_kernels ()->igemm_nr);
+      const ForgeWinogradCut *cut = &w.shared;
+      int64_t all = n * w.tiles;
+      int64_t round = cut->n_chunks * cut->chunk_tiles < 64 ? 2 : 4;
+      g_assert_cmpint (cut->n_chunks * cut->out_blocks % round, ==, 0);
+      g_assert_cmpint (cut->n_chunks * cut->chunk_tiles, >=, all);
+      g_assert_cmpint (cut->n_chunks * (cut->chunk_tiles - cut->unit), <, all);
+      g_assert_cmpint (8 * cut->unit, <=, MAX (cut->chunk_tiles, 8));
+      if (cut->out_blocks > 1)
+        g_assert_cmpint (2 * cut->block_out - conv.o, <,
+            (int64_t) forge_kernels ()->igemm_nr);
     }
+}
+
+/* A thread alone has no reason to cut what fits into L2. */
+static void
+one_thread_has_no_more_tasks_than_fit (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (layers); i++) {
+    ForgeConv conv = layer_of (layers[i], 1);
+    ForgeWinograd w;
+    if (!forge_winograd_plan (&conv, FALSE, &w))
+      continue;
+    g_assert_cmpint (w.alone.out_blocks, ==, 1);
+    g_assert_cmpint (w.alone.n_chunks, <=, w.shared.n_chunks);
+    g_assert_cmpuint (w.alone.lane_count, <=, w.lanes_count);
+  }
 }
 
 /* The scratch of a thread is meant for L2, whatever the batch. */
@@ -66,9 +84,9 @@ a_chunk_does_not_grow_with_the_batch (void)
       continue;
     g_assert_true (forge_winograd_plan (&many, FALSE, &b));
     g_assert_cmpint (a.side, ==, b.side);
-    size_t bytes = b.lane_count * sizeof (float);
+    size_t bytes = b.alone.lane_count * sizeof (float);
     int64_t least = 2 * (int64_t) forge_kernels ()->igemm_mr;
-    g_assert_true (bytes <= (1 << 20) || b.chunk_tiles <= least);
+    g_assert_true (bytes <= (1 << 20) || b.alone.chunk_tiles <= least);
   }
 }
 
@@ -78,6 +96,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/winograd/two-threads-have-the-same-work",
       two_threads_have_the_same_work);
+  g_test_add_func ("/winograd/one-thread-has-no-more-tasks-than-fit",
+      one_thread_has_no_more_tasks_than_fit);
   g_test_add_func ("/winograd/a-chunk-does-not-grow-with-the-batch",
       a_chunk_does_not_grow_with_the_batch);
   return g_test_run ();
