@@ -106,35 +106,48 @@ pools_match_the_definition (void)
     }
 }
 
+/* One small, and one that is pooled in parts. */
+static const int64_t global_sizes[][3] = { { 21, 5, 7 }, { 40, 61, 53 } };
+
 static void
-global_pools_see_every_pixel (void)
+global_pool_sees_every_pixel (gboolean average, gboolean nhwc, int64_t channels,
+    int64_t height, int64_t width, int threads)
 {
   ForgeRng rng;
   forge_rng_seed (&rng, 2);
-  for (int variant = 0; variant < 4; variant++) {
-    gboolean nhwc = variant & 1, average = (variant & 2) != 0;
-    Harness *h =
-        harness_new (average ? "GlobalAveragePool" : "GlobalMaxPool", 13);
-    ForgeShape x = harness_image (nhwc, 3, 21, 5, 7);
-    h->node.nhwc = nhwc;
-    harness_fill (harness_input (h, FORGE_FLOAT32, &x), &rng, -3, -1);
-    harness_prepare (h, 2, FALSE);
-    harness_run (h);
-    const float *in = h->in[0]->data, *got = h->out[0]->data;
-    g_assert_cmpint (forge_tensor_get_count (h->out[0]), ==, 3 * 21);
-    for (int n = 0; n < 3; n++)
-      for (int c = 0; c < 21; c++) {
-        double sum = 0, best = -INFINITY;
-        for (int p = 0; p < 35; p++) {
-          double value = in[harness_at (nhwc, &x, n, c, p / 7, p % 7)];
-          sum += value;
-          best = MAX (best, value);
-        }
-        harness_assert_close (h->node.op->type, n * 21 + c, got[n * 21 + c],
-            average ? sum / 35 : best, 1e-6);
+  Harness *h =
+      harness_new (average ? "GlobalAveragePool" : "GlobalMaxPool", 13);
+  ForgeShape x = harness_image (nhwc, 3, channels, height, width);
+  h->node.nhwc = nhwc;
+  harness_fill (harness_input (h, FORGE_FLOAT32, &x), &rng, -3, -1);
+  harness_prepare (h, threads, FALSE);
+  harness_run (h);
+  const float *in = h->in[0]->data, *got = h->out[0]->data;
+  g_assert_cmpint (forge_tensor_get_count (h->out[0]), ==, 3 * channels);
+  for (int n = 0; n < 3; n++)
+    for (int c = 0; c < channels; c++) {
+      double sum = 0, best = -INFINITY;
+      for (int64_t p = 0; p < height * width; p++) {
+        double value = in[harness_at (
+            nhwc, &x, n, c, (int) (p / width), (int) (p % width))];
+        sum += value;
+        best = MAX (best, value);
       }
-    harness_free (h);
-  }
+      double want = average ? sum / (double) (height * width) : best;
+      int64_t at = n * channels + c;
+      harness_assert_close (h->node.op->type, at, got[at], want, 1e-6);
+    }
+  harness_free (h);
+}
+
+static void
+global_pools_see_every_pixel (void)
+{
+  for (int variant = 0; variant < 8; variant++)
+    for (gsize i = 0; i < G_N_ELEMENTS (global_sizes); i++)
+      global_pool_sees_every_pixel ((variant & 2) != 0, variant & 1,
+          global_sizes[i][0], global_sizes[i][1], global_sizes[i][2],
+          variant & 4 ? 1 : 2);
 }
 
 static void
