@@ -7,6 +7,27 @@
 #include "ops/conv.h"
 #include "ops/op-util.h"
 
+/* Inputs 3 and 4 are what passes give, never a file. */
+static gboolean
+check_fused (const ForgeNode *node, ForgeConv *conv, GError **error)
+{
+  const ForgeValue *residual = forge_node_in (node, 3);
+  const ForgeValue *gate = forge_node_in (node, 4);
+  const ForgeShape shape = forge_shape (4, conv->n, 1, 1, conv->c);
+  conv->gated = gate != NULL;
+  if ((residual || gate) && (!node->nhwc || conv->groups != 1))
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "expected at most 3 inputs, found %u", node->inputs->len);
+  if (residual && !forge_op_need_float (node, 3, error))
+    return FALSE;
+  if (gate && (!forge_op_need_float (node, 4, error) ||
+                  !forge_shape_equal (&gate->shape, &shape) ||
+                  conv->taps != 1 || conv->in_pixels != conv->out_pixels))
+    return forge_node_error (node, error, FORGE_ERROR_SHAPE,
+        "only an input of a 1x1 convolution has a gate, a factor a channel");
+  return TRUE;
+}
+
 static gboolean
 check_shapes (const ForgeNode *node, ForgeConv *conv, GError **error)
 {
@@ -26,11 +47,6 @@ check_shapes (const ForgeNode *node, ForgeConv *conv, GError **error)
         "weights for %" G_GINT64_FORMAT " channels in each of %" G_GINT64_FORMAT
         " groups meet an input of %" G_GINT64_FORMAT,
         conv->group_c, groups, conv->c);
-  const ForgeValue *residual = forge_node_in (node, 3);
-  if (residual &&
-      (!node->nhwc || groups != 1 || residual->dtype != FORGE_FLOAT32))
-    return forge_node_error (
-        node, error, FORGE_ERROR_SHAPE, "expected at most 3 inputs, found 4");
   if (bias && (!forge_op_need_float (node, 2, error) ||
                   !forge_op_need_rank (node, 2, 1, error)))
     return FALSE;
@@ -40,7 +56,7 @@ check_shapes (const ForgeNode *node, ForgeConv *conv, GError **error)
         bias->shape.dims[0], conv->o);
   conv->group_o = conv->o / groups;
   conv->depthwise = conv->group_c == 1 && conv->group_o == 1 && groups > 1;
-  return TRUE;
+  return check_fused (node, conv, error);
 }
 
 gboolean

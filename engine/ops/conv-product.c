@@ -3,7 +3,8 @@
  * Convolution as an indirect matrix product: one pointer per output pixel and
  * tap, so padding, strides and dilation cost nothing in the kernel. Of inputs
  * of few channels with padding beside them a padded copy is made, for the sake
- * of longer taps.
+ * of longer taps. A gate, one factor for each channel of an image, goes into a
+ * copy of the weights, which are fewer than the pixels.
  * Source: M. Dukhan, The Indirect Convolution Algorithm, 2019. */
 #include "ops/conv-product.h"
 
@@ -56,6 +57,7 @@ forge_product_plan (const ForgeConv *conv, ForgeProduct *plan)
   if (plan->is_padded)
     plan->padded_count =
         (size_t) (conv->n * w->ih * plan->row_pixels * conv->c);
+  plan->gated_count = conv->gated ? plan->packed_count : 0;
   int64_t mr = (int64_t) kernels->igemm_mr;
   plan->n_pointers =
       (size_t) (divide_up (conv->out_pixels, mr) * mr * plan->n_taps);
@@ -111,6 +113,8 @@ forge_product_bind (const ForgeConv *conv, const ForgeProduct *plan,
 
 typedef struct {
   const ForgeProductJob *job;
+  const float *packed;
+  int64_t first_image;
   ForgeBlocks blocks; /* of one group of one image */
 } Tasks;
 
@@ -126,10 +130,11 @@ run_block (void *data, int task)
   const ForgeBlocks *blocks = &tasks->blocks;
   int64_t count = forge_blocks_count (blocks);
   const ForgeBlock block = forge_blocks_get (blocks, task % count);
-  int64_t g = task / count % conv->groups, n = task / count / conv->groups;
+  int64_t g = task / count % conv->groups;
+  int64_t n = tasks->first_image + task / count / conv->groups;
   int64_t o = block.panel * nr;
   size_t n_out = (size_t) (MIN (block.end_panel * nr, conv->group_o) - o);
-  const float *weights = job->packed + (size_t) g * job->plan->group_count;
+  const float *weights = tasks->packed + (size_t) g * job->plan->group_count;
   ptrdiff_t stride = job->out_stride_elems;
   ptrdiff_t offset =
       n * conv->window.ih * job->plan->row_pixels * job->row_stride_elems +
@@ -178,6 +183,33 @@ pad_rows (void *data, size_t begin, size_t end)
   }
 }
 
+/* Of a 1x1 convolution: panels [1 + C][nr], the bias first. */
+static void
+gate_weights (const ForgeProductJob *job, const float *gate)
+{
+  int64_t nr = (int64_t) forge_kernels ()->igemm_nr;
+  int64_t c = job->conv->c;
+  const float *in = job->packed;
+  float *out = job->gated;
+  for (int64_t o = 0; o < job->conv->o; o += nr) {
+    memcpy (out, in, (size_t) nr * sizeof *out);
+    in += nr;
+    out += nr;
+    for (int64_t k = 0; k < c; k++, in += nr, out += nr)
+      for (int64_t i = 0; i < nr; i++)
+        out[i] = gate[k] * in[i];
+  }
+}
+
+static void
+run_images (int threads, Tasks *tasks, int64_t n_images)
+{
+  forge_pool_run (threads,
+      (int) (n_images * tasks->job->conv->groups) *
+          forge_blocks_count (&tasks->blocks),
+      run_block, tasks);
+}
+
 void
 forge_product_run (int threads, const ForgeProductJob *job)
 {
@@ -186,9 +218,14 @@ forge_product_run (int threads, const ForgeProductJob *job)
     forge_op_ranges (threads, (size_t) (conv->n * conv->window.ih), PAD_ROWS,
         pad_rows, (void *) job);
   Tasks tasks = { .job = job,
+    .packed = job->gate ? job->gated : job->packed,
     .blocks = forge_blocks_cut (conv->out_pixels, conv->group_o,
         conv->taps * conv->group_c, 1, MAX (MIN_TASKS / conv->groups, 1)) };
-  forge_pool_run (threads,
-      (int) (conv->n * conv->groups) * forge_blocks_count (&tasks.blocks),
-      run_block, &tasks);
+  if (!job->gate)
+    run_images (threads, &tasks, conv->n);
+  for (int64_t n = 0; job->gate && n < conv->n; n++) {
+    gate_weights (job, job->gate + n * conv->c);
+    tasks.first_image = n;
+    run_images (threads, &tasks, 1);
+  }
 }

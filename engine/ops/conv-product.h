@@ -16,6 +16,7 @@ typedef struct {
   size_t group_count;  /* packed floats of one group */
   size_t packed_count; /* of all */
   size_t padded_count; /* floats of the padded copy; 0 without one */
+  size_t gated_count;  /* floats of the gated weights; 0 without a gate */
   size_t n_pointers;   /* that forge_product_bind writes */
 } ForgeProduct;
 
@@ -28,6 +29,8 @@ typedef struct {
   const float *in;       /* [N, H, W, C] */
   float *padded;         /* padded_count floats */
   const float *residual; /* as out; may be NULL */
+  const float *gate;     /* [N, C], factors of the input; may be NULL */
+  float *gated;          /* gated_count floats */
   float *out;
   ptrdiff_t in_stride_elems, out_stride_elems; /* from pixel to pixel */
   float min, max;

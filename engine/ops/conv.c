@@ -6,9 +6,9 @@
  * Chooses the way from the sizes: one channel a group goes to
  * conv-depthwise.c, 3x3 with many channels to conv-winograd.c, all else to
  * conv-product.c. The fuse-residual pass gives input 3, which is added before
- * the activation. A node in NCHW order is transposed into workspace and back;
- * the layout pass makes that rare.
- * Source: ONNX operator specification, Conv-11. */
+ * the activation, the fuse-gate pass input 4, factors of the input's channels.
+ * A node in NCHW order is transposed into workspace and back; the layout pass
+ * makes that rare. Source: ONNX operator specification, Conv-11. */
 #include "ops/conv.h"
 
 #include "base/alloc.h"
@@ -30,7 +30,7 @@ typedef struct {
   ForgeDepthwise depthwise;
   ForgeProduct product;
   /* offsets into workspace, floats */
-  size_t in_at, out_at, packed_at, padded_at, lanes_at;
+  size_t in_at, out_at, packed_at, padded_at, gated_at, lanes_at;
 } Prepared;
 
 /* Of one session: pointers into its activations. */
@@ -99,6 +99,8 @@ plan_workspace (
     at += forge_align_up (p->packed_count * 4);
   p->padded_at = at / 4;
   at += forge_align_up (p->product.padded_count * 4);
+  p->gated_at = at / 4;
+  at += forge_align_up (p->product.gated_count * 4);
   p->lanes_at = at / 4;
   if (p->by_winograd)
     at += p->winograd.lanes_count * sizeof (float);
@@ -268,7 +270,9 @@ typedef struct {
   const float *in; /* [N, H, W, C] */
   const float *weights;
   const float *residual; /* as out, or NULL */
+  const float *gate;     /* [N, C], or NULL */
   float *padded;         /* where a padded copy of in goes */
+  float *gated;          /* where gated weights go */
   float *out;
   ptrdiff_t in_stride_elems, out_stride_elems;
   float min, max;
@@ -329,6 +333,8 @@ run_product (const ForgeStep *step, const Job *job)
     .in = job->in,
     .padded = job->padded,
     .residual = job->residual,
+    .gate = job->gate,
+    .gated = job->gated,
     .out = job->out,
     .in_stride_elems = job->in_stride_elems,
     .out_stride_elems = job->out_stride_elems,
@@ -385,7 +391,9 @@ run (const ForgeStep *step)
     .in = nhwc ? step->in[0]->data : workspace + p->in_at,
     .weights = weights_of (step, p),
     .padded = workspace + p->padded_at,
-    .residual = step->n_in > 3 ? step->in[3]->data : NULL,
+    .gated = workspace + p->gated_at,
+    .residual = step->n_in > 3 && step->in[3] ? step->in[3]->data : NULL,
+    .gate = step->n_in > 4 ? step->in[4]->data : NULL,
     .out = nhwc ? step->out[0]->data : workspace + p->out_at,
     .in_stride_elems = in_stride (step, p),
     .out_stride_elems = out_stride (step, p) };
@@ -427,7 +435,7 @@ flops (const ForgeNode *node)
 const ForgeOp forge_op_Conv = { .type = "Conv",
   .domain = "",
   .min_inputs = 2,
-  .max_inputs = 4, /* the residual, of a pass */
+  .max_inputs = 5, /* the residual and the gate, of passes */
   .min_outputs = 1,
   .max_outputs = 1,
   .infer = infer,

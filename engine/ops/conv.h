@@ -13,6 +13,7 @@ typedef struct {
   int64_t group_c, group_o; /* channels of one group */
   int64_t taps, in_pixels, out_pixels;
   gboolean depthwise; /* one input and one output channel a group */
+  gboolean gated;     /* a factor for each input channel, input 4 */
 } ForgeConv;
 
 /* Floats in whole cache lines. */

@@ -268,7 +268,7 @@ residual_is_added_before_the_activation (void)
 }
 
 static void
-files_give_no_residual (void)
+files_give_no_residual_and_no_gate (void)
 {
   ForgeRng rng;
   forge_rng_seed (&rng, 7);
@@ -277,6 +277,12 @@ files_give_no_residual (void)
   ForgeShape shape = forge_node_out (&h->node, 0)->shape;
   harness_input (h, FORGE_FLOAT32, &shape);
   g_autoptr (GError) error = NULL;
+  g_assert_false (harness_infer (h, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE);
+  g_clear_error (&error);
+  shape = forge_shape (4, 1, 1, 1, rows[0].c);
+  harness_input (h, FORGE_FLOAT32, &shape);
+  g_clear_pointer (&h->node.inputs->pdata[3], g_free);
   g_assert_false (harness_infer (h, &error));
   g_assert_error (error, FORGE_ERROR, FORGE_ERROR_SHAPE);
   harness_free (h);
@@ -331,7 +337,8 @@ main (int argc, char **argv)
       "/conv/fused_activation_is_applied", fused_activation_is_applied);
   g_test_add_func ("/conv/residual_is_added_before_the_activation",
       residual_is_added_before_the_activation);
-  g_test_add_func ("/conv/files_give_no_residual", files_give_no_residual);
+  g_test_add_func ("/conv/files_give_no_residual_and_no_gate",
+      files_give_no_residual_and_no_gate);
   g_test_add_func (
       "/conv/threads_do_not_change_a_bit", threads_do_not_change_a_bit);
   g_test_add_func ("/conv/one_dimension_works", one_dimension_works);

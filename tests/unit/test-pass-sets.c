@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * All passes together, as inference and training run them, over random
- * networks; one by one they are in test-passes.c. */
+ * networks; one by one they are in test-passes.c
+ * and test-passes-fuse.c. */
 #include <math.h>
 
 #include "toy-graph.h"
