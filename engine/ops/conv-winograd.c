@@ -32,7 +32,7 @@
 #define TRAINING_CHUNK_BYTES (3 * 1024 * 1024)
 /* Weights that may be read again for every chunk, from L2. */
 #define SHARED_WEIGHT_BYTES (1024 * 1024)
-#define MIN_TILES 8
+#define MIN_TILES 4
 #define MIN_CHANNELS 16
 /* Tasks for two threads or more come in multiples of four, which costs nothing
  * as long as each has some rows of igemm_f32, else of two. */
@@ -166,8 +166,8 @@ count_tasks (const ForgeWinogradCut *cut)
   return (int) (cut->n_chunks * cut->out_blocks);
 }
 
-/* Tasks in whole rounds of @round, or of FEW_TASKS. A few tiles and many
- * weights are cut by outputs instead. */
+/* Tasks in whole rounds of @round, or of FEW_TASKS. Too few tiles for that, or
+ * few and many weights, are cut by outputs instead. */
 static ForgeWinogradCut
 cut (const ForgeConv *conv, const ForgeWinograd *w, int64_t chunk_bytes,
     int64_t round)
@@ -181,7 +181,8 @@ cut (const ForgeConv *conv, const ForgeWinograd *w, int64_t chunk_bytes,
   ForgeWinogradCut cut = { .block_out = conv->o, .unit = 1 };
   cut.n_chunks = divide_up (all, MAX (fit / mr, 2) * mr);
   if (cut.n_chunks == 1 &&
-      w->points * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES)
+      (all < TASK_UNITS * mr ||
+          w->points * 4 * conv->c * conv->o > SHARED_WEIGHT_BYTES))
     cut.block_out = divide_up (divide_up (conv->o, round), nr) * nr;
   else
     cut.n_chunks = MIN (divide_up (cut.n_chunks, round) * round, all);

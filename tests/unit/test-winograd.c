@@ -8,7 +8,8 @@
 /* Channels, outputs and side of 3x3 layers of SqueezeNet, ResNet and VGG. */
 static const int64_t layers[][3] = { { 16, 64, 55 }, { 32, 128, 27 },
   { 48, 192, 13 }, { 64, 256, 13 }, { 64, 64, 56 }, { 128, 128, 28 },
-  { 256, 256, 14 }, { 512, 512, 7 }, { 64, 64, 224 }, { 512, 512, 28 } };
+  { 256, 256, 14 }, { 512, 512, 7 }, { 64, 64, 4 }, { 64, 64, 224 },
+  { 512, 512, 28 } };
 
 static ForgeConv
 layer_of (const int64_t sizes[3], int64_t n)
