@@ -266,7 +266,7 @@ build_gate_of_pixels (ForgeGraph *graph)
   mul->inputs->pdata[1] = toy_input (graph, "q", 3, 9, 9, 1);
 }
 
-/* Taps beside the map would be scaled by nothing. */
+/* Nine times the weights: not what the operator scales. */
 static void
 build_gate_of_taps (ForgeGraph *graph)
 {
