@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Constants of a graph as initializers, in the order of its values. A weight
- * that is stored as float16 becomes such an initializer and a Cast, which
- * comes before all other nodes and gives the value its name. */
+ * that is stored as float16 becomes such an initializer and a Cast, one that is
+ * stored as int8 becomes two, the other being its scales, and a
+ * DequantizeLinear. These nodes come before all others and give the values
+ * their names. */
 #include "formats/onnx-writer.h"
 
+#include "graph/stored-weights.h"
 #include "tensor/tensor.h"
 
 /* A name beside that of @value that nothing else has. */
@@ -102,6 +105,28 @@ add_half (ForgeOnnxWriter *writer, ForgeValue *value)
   return TRUE;
 }
 
+/* Nothing is rounded here either. */
+static gboolean
+add_int8 (ForgeOnnxWriter *writer, ForgeValue *value)
+{
+  size_t count = (size_t) forge_tensor_get_count (value->constant);
+  g_autofree int8_t *bytes = g_try_new (int8_t, MAX (count, 1));
+  if (!bytes || !forge_value_to_int8 (value, bytes))
+    return FALSE;
+  const ForgeOnnx__Tensor *narrow =
+      add_narrow (writer, value, FORGE_INT8, "_int8", bytes);
+  g_ptr_array_add (writer->owned, g_steal_pointer (&bytes));
+  ForgeOnnx__Tensor *scale = forge_onnx_write_tensor (
+      writer, value->scale, name_beside (writer, value, "_scale"));
+  g_ptr_array_add (writer->narrow, scale);
+  char *const inputs[] = { narrow->name, scale->name };
+  ForgeOnnx__Node *node =
+      add_unpacker (writer, "DequantizeLinear", value, inputs, 2);
+  if (value->scale_axis >= 0)
+    set_int (writer, node, "axis", value->scale_axis);
+  return TRUE;
+}
+
 /* Narrow ones come last: their values come to a reader with the nodes, so
  * that the order is the same when they are written again. */
 void
@@ -113,7 +138,8 @@ forge_onnx_write_weights (ForgeOnnxWriter *writer, ForgeOnnx__Graph *proto)
     ForgeValue *value = values->pdata[i];
     if (!value->constant || value->folded)
       continue;
-    if (forge_value_is_half (value) && add_half (writer, value))
+    if ((forge_value_is_half (value) && add_half (writer, value)) ||
+        (forge_value_is_int8 (value) && add_int8 (writer, value)))
       continue;
     g_ptr_array_add (
         plain, forge_onnx_write_tensor (writer, value->constant, value->name));
