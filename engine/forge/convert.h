@@ -20,7 +20,7 @@ G_BEGIN_DECLS
  * @FORGE_WEIGHTS_INT8: the same filters and matrices are written as int8 with a
  *   DequantizeLinear behind them, by one scale for each output channel: max |w|
  *   / 127, rounded up to 12 bits so that a second rounding changes nothing.
- *   Where more than 2^-6 of a matrix would be lost it becomes float16, and
+ *   Where more than 2^-5 of a matrix would be lost it becomes float16, and
  *   float32 where it does not fit that either, or has a value that is not
  *   finite. Needs a network of opset 13 that does not quantise its activations
  *

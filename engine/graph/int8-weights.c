@@ -16,8 +16,11 @@
 
 #define MAX_LEVEL 127
 #define SCALE_BITS 12
-/* Of the root of the sum of squares. */
-#define MAX_LOSS 0x1p-6
+/* Of the root of the sum of squares. Most matrices of 20 trained networks lose
+ * 0.6 to 1 %, and one with a long tail, its largest number being 24 times the
+ * root of the mean square, 2.3 %. A forge-resnet whose last convolution loses
+ * 2.1 % has 94.21 % of CIFAR-10's test pictures, in float32 94.16 %. */
+#define MAX_LOSS 0x1p-5
 
 /* A tensor around the axis of its scales. One for all: outer = channels = 1. */
 typedef struct {

@@ -65,8 +65,8 @@ explain (const ForgeMatrix *matrix, gboolean as_int8)
   if (fit == FORGE_OVERFLOWS)
     return "has values that are not finite, or too large";
   return forge_value_is_half (value)
-             ? "would lose more than 1.6 %, is float16 instead"
-             : "would lose more than 1.6 %";
+             ? "would lose more than 3 %, is float16 instead"
+             : "would lose more than 3 %";
 }
 
 static char *

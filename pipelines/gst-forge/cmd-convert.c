@@ -105,15 +105,14 @@ cmd_convert (int argc, char **argv)
       " labels and\nwhat is known of the preprocessing, what you state"
       " included, go into the file.\nInteger networks of TensorFlow Lite are"
       " written with QuantizeLinear and\nDequantizeLinear: each layer may then"
-      " differ by one step of its scale.\nWith --weights float16, what does "
-      "not fit"
-      " a half or would lose over 0.1 % by it stays\nfloat32 and is named."
-      " With int8 each output channel has a scale of its own, the\nnetwork is"
-      " computed in float32 all the same, and what would lose over 1.6 % "
-      "becomes"
-      "\nfloat16 and is named. It needs opset 13. Figures that the file has of "
-      "itself are not measured anew:\n'gst-forge"
-      " evaluate --calibrate' does that.",
+      " differ by one step of its scale.\n\nWith --weights float16, what does "
+      "not fit a half or would lose over 0.1 % by it stays\nfloat32 and is "
+      "named. With --weights int8 each output channel has a scale of its own;"
+      "\nwhat would lose over 3 % becomes float16 and is named, and opset 13 "
+      "is "
+      "needed. The\nnetwork computes in float32 either way. Figures that the "
+      "file has of itself are not\nmeasured anew: 'gst-forge evaluate "
+      "--calibrate' does that.",
       entries, preprocess_options_group (&options.preprocess), &argc, &argv);
   if (status >= 0)
     return status;
