@@ -65,6 +65,15 @@ narrow_random_input (const ForgeModel *model)
   return tensor;
 }
 
+int64_t
+narrow_channel_of (const ForgeValue *value, int64_t i)
+{
+  int64_t inner = 1;
+  for (int d = value->shape.rank - 1; d > value->scale_axis; d--)
+    inner *= value->shape.dims[d];
+  return i / inner % value->shape.dims[value->scale_axis];
+}
+
 void
 narrow_assert_same_file (const char *a, const char *b)
 {

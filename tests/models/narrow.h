@@ -6,6 +6,7 @@
 
 #include "compare.h"
 #include "forge/convert.h"
+#include "ops/op.h"
 #include "run/model.h"
 
 /* "corpus/..." is of tests/fuzz, the rest of $FORGE_TEST_DATA; NULL, the case
@@ -17,6 +18,9 @@ char *narrow_save (const ForgeModel *model, ForgeWeights weights,
     const char *folder, const char *name);
 gsize narrow_size_of (const char *path);
 ForgeTensor *narrow_random_input (const ForgeModel *model);
+
+/* Of element @i of a constant that is stored as int8 by several scales. */
+int64_t narrow_channel_of (const ForgeValue *value, int64_t i);
 
 void narrow_assert_same_file (const char *a, const char *b);
 /* The same nodes by the same algorithms: weights of narrow files are packed as
