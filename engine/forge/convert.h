@@ -17,6 +17,12 @@ G_BEGIN_DECLS
  *   what has under 64 elements, and matrices that do not fit stay float32: a
  *   value is beyond 65504, or so much lies below the halves' range that more
  *   than 2^-10 of the matrix (of the root of its sum of squares) would be lost
+ * @FORGE_WEIGHTS_INT8: the same filters and matrices are written as int8 with a
+ *   DequantizeLinear behind them, by one scale for each output channel: max |w|
+ *   / 127, rounded up to 12 bits so that a second rounding changes nothing.
+ *   Where more than 2^-5 of a matrix would be lost it becomes float16, and
+ *   float32 where it does not fit that either, or has a value that is not
+ *   finite. Needs a network of opset 13 that does not quantise its activations
  *
  * How an ONNX file is to keep its weights. Any reader computes with the same
  * float32 numbers.
@@ -27,6 +33,7 @@ typedef enum {
   FORGE_WEIGHTS_AS_READ,
   FORGE_WEIGHTS_FLOAT32,
   FORGE_WEIGHTS_FLOAT16,
+  FORGE_WEIGHTS_INT8,
 } ForgeWeights;
 
 /**
@@ -49,7 +56,8 @@ typedef enum {
  * one step of its scale. For them the file is read again.
  *
  * Errors: %FORGE_ERROR_UNSUPPORTED listing every node that ONNX has no
- * operator for; those of forge_model_state_preprocess(); %FORGE_ERROR_IO,
+ * operator for, or because int8 weights need a younger opset or a network that
+ * is not quantised; those of forge_model_state_preprocess(); %FORGE_ERROR_IO,
  * %FORGE_ERROR_MEMORY (also over 2 GiB, which an ONNX file cannot hold).
  * Thread safety: any thread.
  * Returns: %TRUE on success; on failure @path is as it was

@@ -256,11 +256,12 @@ gboolean forge_model_get_training_cut (const ForgeModel *model, ForgeCut *cut);
  * forge_model_get_precision:
  * @model: the model
  *
- * How the file keeps most of its weights. Those in half precision are computed
- * with in float32.
+ * How the file keeps most of its weights. Those in half precision, and those in
+ * int8 of a network that does not quantise its activations, are computed with
+ * in float32.
  *
- * Returns: (transfer none): "int8" where the network quantises, else "fp16",
- * "bf16" or "fp32"
+ * Returns: (transfer none): "int8" where the network quantises, else
+ * "int8-weights", "fp16", "bf16" or "fp32"
  * Since: 0.1
  */
 const char *forge_model_get_precision (const ForgeModel *model);
@@ -270,16 +271,18 @@ const char *forge_model_get_precision (const ForgeModel *model);
  * @n_matrices: filters of convolutions and matrices of products with 64
  *   elements or more, float32 when computed with
  * @n_half: how many of them the file keeps as float16
+ * @n_int8: how many of them the file keeps as int8, by scales
  * @computed_bytes: of all constants, as they are computed with
- * @stored_bytes: the same, as the file keeps them
- * @unfit: (nullable): the matrices that cannot be float16, with the reason
+ * @stored_bytes: the same, as the file keeps them, scales included
+ * @unfit: (nullable): the matrices that cannot be int8 where others are, or
+ *   else those that cannot be float16, with the reason
  *
  * How the weights of a model are stored.
  *
  * Since: 0.1
  */
 typedef struct {
-  guint n_matrices, n_half;
+  guint n_matrices, n_half, n_int8;
   gsize computed_bytes, stored_bytes;
   char *unfit;
 } ForgeWeightsReport;

@@ -89,7 +89,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ForgeModelMetrics, forge_model_metrics_clear)
  * @run_command: (nullable): the command that trained it
  * @data_hash: (nullable): SHA-256 of the training data
  * @augmentation_config: (nullable): JSON, well-formed and not nested deep
- * @precision: (nullable): "float32", "float16", "int8" or any other word
+ * @precision: (nullable): "float32", "float16", "int8-weights", "int8" or any
+ *   other word
  * @parent_version: the version it was made from; 0 = none
  * @artifact_sha256: of its bytes, 64 hexadecimal digits
  * @artifact_size_bytes: how many

@@ -19,8 +19,8 @@ G_BEGIN_DECLS
  * @command: (nullable): recorded in the model file
  * @name: (nullable): the model's, recorded
  * @version: (nullable): the model's, recorded
- * @weights: "float32", or "float16": @out keeps filters and matrices in half
- *   precision, as #ForgeWeights says, and is evaluated as it is written
+ * @weights: "float32", or "float16" or "int8": @out keeps filters and matrices
+ *   in fewer bytes, as #ForgeWeights says, and is evaluated as it is written
  * @resume: continue from @checkpoint where it exists: the final weights are
  *   the same, bit for bit, as those of an uninterrupted run
  * @epochs: at most, >= 1

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "forge/error.h"
 #include "formats/foreign.h"
+#include "graph/stored-weights.h"
 
 /* The protocol-buffer library counts in 32 bits. */
 #define MAX_MODEL_BYTES ((size_t) G_MAXINT32)
@@ -51,7 +52,7 @@ settle (ForgeGraph *read, GError **error)
 {
   g_autoptr (ForgeGraph) graph = read;
   if (!forge_graph_sort (graph, error) ||
-      !forge_graph_take_halves (graph, error))
+      !forge_graph_take_weights (graph, error))
     return NULL;
   g_autoptr (ForgeGraph) spare =
       forge_graph_has_other_floats (graph) ? forge_graph_copy (graph) : NULL;

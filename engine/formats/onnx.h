@@ -4,7 +4,7 @@
  * messages (onnx-wire.c) -> tensors (onnx-tensor.c, onnx-external.c,
  * onnx-sparse.c), nodes (onnx-node.c; onnx-missing.c for those we lack),
  * functions and branches laid open (onnx-inline.c, onnx-scope.c), and the graph
- * (onnx-read.c). onnx-write.c goes the other way.
+ * (onnx-read.c). onnx-write.c and onnx-weights.c go the other way.
  * Source: the ONNX IR specification (docs/IR.md of the ONNX project). */
 #pragma once
 

@@ -9,6 +9,7 @@ static void
 value_free (ForgeValue *value)
 {
   forge_tensor_unref (value->constant);
+  forge_tensor_unref (value->scale);
   g_free (value->name);
   g_free (value);
 }
@@ -117,12 +118,23 @@ forge_graph_add_constant (
 }
 
 void
+forge_value_set_stored (
+    ForgeValue *value, ForgeDtype dtype, ForgeTensor *scale, int scale_axis)
+{
+  ForgeTensor *kept = scale ? forge_tensor_ref (scale) : NULL;
+  forge_tensor_unref (value->scale);
+  value->scale = kept;
+  value->scale_axis = scale_axis;
+  value->stored = dtype;
+}
+
+void
 forge_value_set_constant (ForgeValue *value, ForgeTensor *tensor)
 {
   forge_tensor_ref (tensor);
   forge_tensor_unref (value->constant);
   value->constant = tensor;
-  value->stored = FORGE_DTYPE_UNKNOWN;
+  forge_value_set_stored (value, FORGE_DTYPE_UNKNOWN, NULL, -1);
   value->dtype = tensor->dtype;
   value->shape = tensor->shape;
 }
@@ -305,7 +317,8 @@ forge_graph_copy (const ForgeGraph *graph)
     made->shape = value->shape;
     if (value->constant)
       forge_value_set_constant (made, value->constant);
-    made->stored = value->stored;
+    forge_value_set_stored (
+        made, value->stored, value->scale, value->scale_axis);
     made->folded = value->folded;
     made->frozen = value->frozen;
     g_hash_table_insert (map, value, made);

@@ -38,6 +38,11 @@ ForgeValue *forge_graph_add_constant (
 /* Takes a reference to @tensor; type and shape follow it, and it is stored as
  * it is. */
 void forge_value_set_constant (ForgeValue *value, ForgeTensor *tensor);
+/* How a file keeps the constant: UNKNOWN for as it is, FLOAT16, or INT8 by
+ * @scale, float32 of one element or, with @scale_axis >= 0, one for each index
+ * along that axis. Takes a reference to @scale. */
+void forge_value_set_stored (
+    ForgeValue *value, ForgeDtype dtype, ForgeTensor *scale, int scale_axis);
 void forge_graph_add_output (ForgeGraph *graph, ForgeValue *value);
 /* Appends a node. NULL in @inputs stands for an optional input left out, so
  * the counts are given. Takes @attrs (nullable). */
@@ -70,26 +75,6 @@ gboolean forge_graph_has_other_floats (const ForgeGraph *graph);
 gboolean forge_graph_is_other_float_network (const ForgeGraph *graph);
 /* All of them become float32; shapes are to be inferred again. */
 gboolean forge_graph_widen_floats (ForgeGraph *graph, GError **error);
-
-/* Is it a float32 constant that is stored as float16? */
-gboolean forge_value_is_half (const ForgeValue *value);
-/* Float32 constants worth storing as float16: filters of convolutions and
- * matrices of products, in the order of the nodes. (transfer container) */
-GPtrArray *forge_graph_list_matrices (const ForgeGraph *graph);
-typedef enum {
-  FORGE_HALF_FITS,
-  FORGE_HALF_OVERFLOWS, /* a value is beyond 65504 or not finite */
-  FORGE_HALF_LOSES,     /* rounding would change it by more than 2^-10 */
-} ForgeHalfFit;
-ForgeHalfFit forge_tensor_fit_half (const ForgeTensor *tensor);
-/* Rounds those that fit to the nearest half, ties to even, and marks them as
- * stored so. */
-gboolean forge_graph_store_halves (ForgeGraph *graph, GError **error);
-/* All constants are stored as they are. */
-void forge_graph_store_floats (ForgeGraph *graph);
-/* Constants of float16 behind a Cast become float32 constants that are stored
- * as float16. The graph is sorted. */
-gboolean forge_graph_take_halves (ForgeGraph *graph, GError **error);
 
 /* Sets the leading unknown extent of every input to @batch and infers again.
  * An error names an input with other unknown extents. */

@@ -27,6 +27,8 @@ typedef struct {
   ForgeShape shape;      /* -1 where unknown */
   ForgeTensor *constant; /* initializer or folded value; NULL = activation */
   ForgeDtype stored;     /* how a file keeps it; UNKNOWN = as dtype says */
+  ForgeTensor *scale;    /* of what is stored as int8; else NULL */
+  int scale_axis;        /* one for each index along it; -1 = one for all */
   ForgeNode *producer;   /* NULL = graph input or constant */
   gboolean folded;       /* the constant was computed from its producer */
   gboolean frozen;       /* a constant that training leaves as it is */

@@ -11,6 +11,7 @@
 
 #include "forge/error.h"
 #include "formats/model-info.h"
+#include "graph/stored-weights.h"
 #include "run/model.h"
 
 /* Operators younger than the opset that the readers of other formats build
@@ -130,16 +131,6 @@ portable_graph (const ForgeModel *model, GError **error)
   return NULL;
 }
 
-static gboolean
-store_weights (ForgeGraph *graph, ForgeWeights weights, GError **error)
-{
-  if (weights == FORGE_WEIGHTS_FLOAT16)
-    return forge_graph_store_halves (graph, error);
-  if (weights == FORGE_WEIGHTS_FLOAT32)
-    forge_graph_store_floats (graph);
-  return TRUE;
-}
-
 gboolean
 forge_model_save_onnx (const ForgeModel *model,
     const ForgeStatedPreprocess *stated, ForgeWeights weights, const char *path,
@@ -161,9 +152,12 @@ forge_model_save_onnx (const ForgeModel *model,
   if (!check_domains (graph, name, error) ||
       !raise_opset (graph, name, error) ||
       !forge_model_state_preprocess (
-          model, stated, &info.preprocess, NULL, error) ||
-      !store_weights (graph, weights, error))
+          model, stated, &info.preprocess, NULL, error))
     return FALSE;
+  if (!forge_graph_store_weights (graph, weights, error)) {
+    g_prefix_error (error, "%s: ", name);
+    return FALSE;
+  }
   make_names_unique (graph);
   forge_model_info_write (&info, graph);
   return forge_onnx_write (graph, path, error);

@@ -5,18 +5,15 @@
 
 #include <string.h>
 
+#include "graph/stored-weights.h"
+
 static gboolean
 quantises (const ForgeGraph *graph)
 {
   for (guint i = 0; i < graph->nodes->len; i++) {
     const ForgeNode *node = graph->nodes->pdata[i];
-    const char *type = node->op->type;
-    if (g_str_has_prefix (type, "QLinear") ||
-        g_str_has_prefix (type, "Tflite") || strcmp (type, "QGemm") == 0 ||
-        strcmp (type, "QuantizeLinear") == 0 ||
-        strcmp (type, "DequantizeLinear") == 0 ||
-        strcmp (type, "ConvInteger") == 0 ||
-        strcmp (type, "MatMulInteger") == 0)
+    if (forge_node_quantises (node) ||
+        strcmp (node->op->type, "DequantizeLinear") == 0)
       return TRUE;
   }
   return FALSE;
@@ -28,34 +25,65 @@ forge_model_get_precision (const ForgeModel *model)
   const ForgeGraph *graph = forge_model_get_graph (model);
   if (quantises (graph))
     return "int8";
-  int64_t n_half = 0, n_brain = 0, n_single = 0;
+  struct {
+    ForgeDtype dtype;
+    const char *word;
+    int64_t count;
+  } kinds[] = { { FORGE_FLOAT32, "fp32", 0 }, { FORGE_FLOAT16, "fp16", 0 },
+    { FORGE_BFLOAT16, "bf16", 0 }, { FORGE_INT8, "int8-weights", 0 } };
+  gsize most = 0;
   for (guint i = 0; i < graph->values->len; i++) {
     const ForgeValue *value = graph->values->pdata[i];
     if (!value->constant)
       continue;
-    int64_t count = forge_shape_count (&value->constant->shape);
+    gboolean is_integer = value->dtype == FORGE_INT8;
     ForgeDtype kept = value->stored ? value->stored : value->dtype;
-    n_half += kept == FORGE_FLOAT16 ? count : 0;
-    n_brain += kept == FORGE_BFLOAT16 ? count : 0;
-    n_single += kept == FORGE_FLOAT32 ? count : 0;
+    for (gsize k = 0; k < G_N_ELEMENTS (kinds); k++)
+      if (kinds[k].dtype == kept && !is_integer)
+        kinds[k].count += forge_shape_count (&value->constant->shape);
   }
-  if (MAX (n_half, n_brain) <= n_single)
-    return "fp32";
-  return n_half >= n_brain ? "fp16" : "bf16";
+  for (gsize k = 1; k < G_N_ELEMENTS (kinds); k++)
+    if (kinds[k].count > kinds[most].count)
+      most = k;
+  return kinds[most].word;
 }
 
-/* Why a matrix that could have been stored as float16 is not. */
-static void
-add_kept (GString *text, const ForgeValue *value)
+/* Why a matrix is not stored as the others are, if it could not be. */
+static const char *
+explain (const ForgeMatrix *matrix, gboolean as_int8)
 {
-  ForgeHalfFit fit = forge_tensor_fit_half (value->constant);
-  if (fit == FORGE_HALF_FITS)
-    return;
-  g_string_append_printf (text, "%s'%s' (%s)", text->len ? ", " : "",
-      value->name,
-      fit == FORGE_HALF_OVERFLOWS
-          ? "has values beyond the 65504 of a half"
-          : "so small that it would lose more than 0.1 %");
+  const ForgeValue *value = matrix->value;
+  const ForgeTensor *tensor = value->constant;
+  ForgeFit fit = as_int8 ? forge_tensor_fit_int8 (tensor, matrix->axis)
+                         : forge_tensor_fit_half (tensor);
+  if (fit == FORGE_FITS)
+    return NULL;
+  if (!as_int8)
+    return fit == FORGE_OVERFLOWS
+               ? "has values beyond the 65504 of a half"
+               : "so small that it would lose more than 0.1 %";
+  if (fit == FORGE_OVERFLOWS)
+    return "has values that are not finite, or too large";
+  return forge_value_is_half (value)
+             ? "would lose more than 3 %, is float16 instead"
+             : "would lose more than 3 %";
+}
+
+static char *
+list_unfit (const GArray *matrices, gboolean as_int8)
+{
+  GString *text = g_string_new (NULL);
+  for (guint m = 0; m < matrices->len; m++) {
+    const ForgeMatrix *matrix = &g_array_index (matrices, ForgeMatrix, m);
+    const ForgeValue *value = matrix->value;
+    gboolean stored =
+        as_int8 ? forge_value_is_int8 (value) : forge_value_is_half (value);
+    const char *why = stored ? NULL : explain (matrix, as_int8);
+    if (why)
+      g_string_append_printf (
+          text, "%s'%s' (%s)", text->len ? ", " : "", value->name, why);
+  }
+  return g_string_free (text, text->len == 0);
 }
 
 void
@@ -64,25 +92,21 @@ forge_model_report_weights (const ForgeModel *model, ForgeWeightsReport *report)
   g_return_if_fail (model && report);
   *report = (ForgeWeightsReport) { 0 };
   const ForgeGraph *graph = forge_model_get_graph (model);
-  g_autoptr (GPtrArray) matrices = forge_graph_list_matrices (graph);
-  GString *kept = g_string_new (NULL);
+  g_autoptr (GArray) matrices = forge_graph_list_matrices (graph);
   report->n_matrices = matrices->len;
   for (guint m = 0; m < matrices->len; m++) {
-    if (forge_value_is_half (matrices->pdata[m]))
-      report->n_half++;
-    else
-      add_kept (kept, matrices->pdata[m]);
+    const ForgeValue *value = g_array_index (matrices, ForgeMatrix, m).value;
+    report->n_half += forge_value_is_half (value) ? 1 : 0;
+    report->n_int8 += forge_value_is_int8 (value) ? 1 : 0;
   }
   for (guint i = 0; i < graph->values->len; i++) {
     const ForgeValue *value = graph->values->pdata[i];
     if (!value->constant || value->folded)
       continue;
-    gsize size_bytes = value->constant->size_bytes;
-    report->computed_bytes += size_bytes;
-    report->stored_bytes +=
-        forge_value_is_half (value) ? size_bytes / 2 : size_bytes;
+    report->computed_bytes += value->constant->size_bytes;
+    report->stored_bytes += forge_value_stored_bytes (value);
   }
-  report->unfit = g_string_free (kept, kept->len == 0);
+  report->unfit = list_unfit (matrices, report->n_int8 > 0);
 }
 
 void

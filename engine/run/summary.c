@@ -2,6 +2,7 @@
  *
  * What `gst-forge inspect` prints: the nodes of the file with shapes for one
  * image, and how many trained numbers there are. */
+#include "graph/stored-weights.h"
 #include "run/executor.h"
 #include "run/model.h"
 
@@ -84,13 +85,12 @@ count_input (const ForgeNode *node, guint index)
   return count > 1 ? count : 0;
 }
 
-/* As the file keeps it, where that is another type. */
 static int64_t
 count_bytes (const ForgeValue *value)
 {
   int64_t count = forge_shape_count (&value->shape);
-  ForgeDtype dtype = value->stored ? value->stored : value->dtype;
-  return count > 0 ? count * (int64_t) forge_dtype_size_bytes (dtype) : 0;
+  return count > 0 ? count * (int64_t) forge_dtype_size_bytes (value->dtype)
+                   : 0;
 }
 
 /* @rows_of: node -> its row, one more. */
@@ -103,7 +103,7 @@ fill_sources (const ForgeGraph *graph, const ForgeNode *node,
     ForgeValue *value = node->inputs->pdata[i];
     guint input;
     if (value && value->constant && !value->folded) {
-      row->weight_bytes += count_bytes (value);
+      row->weight_bytes += (int64_t) forge_value_stored_bytes (value);
     } else if (value && value->producer) {
       gpointer found = g_hash_table_lookup (rows_of, value->producer);
       row->sources[row->n_sources++] = GPOINTER_TO_INT (found) - 1;

@@ -19,7 +19,9 @@ static const char *const schedules[] = { "cosine", "one-cycle", "step",
 static const char *const losses[] = { "softmax", "sigmoid", NULL };
 static const char *const flips[] = { "never", "random", "alternating", NULL };
 static const char *const borders[] = { "edge", "reflect", "zero", NULL };
-static const char *const weight_types[] = { "float32", "float16", NULL };
+/* as ForgeWeights from FLOAT32 on */
+static const char *const weight_types[] = { "float32", "float16", "int8",
+  NULL };
 static const char *const bests[] = { "loss", "accuracy", NULL };
 
 static gboolean
@@ -80,7 +82,7 @@ check_words (
     .flip = (ForgeFlip) flip,
     .border = (ForgeBorder) border,
     .best_by_accuracy = best == 1,
-    .half_weights = stored == 1 };
+    .weights = (ForgeWeights) (FORGE_WEIGHTS_FLOAT32 + stored) };
   return TRUE;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "formats/format.h"
+#include "graph/stored-weights.h"
 #include "train/trainer.h"
 
 /* Takes @builder's object. */
@@ -62,7 +63,7 @@ training_json (const ForgeTrainer *trainer)
     add_string (builder, "command", params->command);
   add_string (builder, "data", params->data);
   forge_trainer_add_settings (builder, trainer);
-  if (trainer->words.half_weights)
+  if (trainer->words.weights != FORGE_WEIGHTS_FLOAT32)
     add_string (builder, "weights", params->weights);
   add_int (builder, "n_train", trainer->train->n_items);
   add_int (builder, "n_train_skipped", trainer->train->n_skipped);
@@ -165,8 +166,8 @@ evaluate_part (const ForgeTrainer *trainer, ForgeModel *model, ForgeSplit split,
 gboolean
 forge_trainer_export (ForgeTrainer *trainer, GError **error)
 {
-  if (trainer->words.half_weights &&
-      !forge_graph_store_halves (trainer->graph, error))
+  if (!forge_graph_store_weights (
+          trainer->graph, trainer->words.weights, error))
     return FALSE;
   describe_model (trainer);
   g_autoptr (GBytes) bytes = forge_onnx_serialise (trainer->graph, error);

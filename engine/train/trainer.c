@@ -10,6 +10,7 @@
 
 #include <glib/gstdio.h>
 
+#include "graph/stored-weights.h"
 #include "train/features.h"
 #include "train/network.h"
 
@@ -230,7 +231,8 @@ choose_network (ForgeTrainer *trainer, GError **error)
   if (file) {
     trainer->graph =
         forge_network_load (file, params->stated, &trainer->preprocess, error);
-    return trainer->graph != NULL;
+    return trainer->graph && forge_graph_can_store (
+                                 trainer->graph, trainer->words.weights, error);
   }
   if (!forge_arch_choose (params->arch, &trainer->arch, error))
     return FALSE;

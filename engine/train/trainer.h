@@ -13,6 +13,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "forge/convert.h"
 #include "forge/evaluate.h"
 #include "forge/train.h"
 #include "run/executor.h"
@@ -31,7 +32,7 @@ typedef struct {
   ForgeFlip flip;
   ForgeBorder border;
   gboolean best_by_accuracy;
-  gboolean half_weights; /* in the file */
+  ForgeWeights weights; /* in the file */
 } ForgeTrainWords;
 
 /* Numbers that change while a network trains: a parameter, or a running

@@ -26,12 +26,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ConvertOptions, convert_options_clear)
 static gboolean
 parse_weights (const char *word, ForgeWeights *weights)
 {
+  static const struct {
+    const char *word;
+    ForgeWeights weights;
+  } rows[] = { { "float32", FORGE_WEIGHTS_FLOAT32 },
+    { "float16", FORGE_WEIGHTS_FLOAT16 }, { "int8", FORGE_WEIGHTS_INT8 } };
   *weights = FORGE_WEIGHTS_AS_READ;
-  if (!word)
-    return TRUE;
-  gboolean is_half = strcmp (word, "float16") == 0;
-  *weights = is_half ? FORGE_WEIGHTS_FLOAT16 : FORGE_WEIGHTS_FLOAT32;
-  return is_half || strcmp (word, "float32") == 0;
+  for (gsize i = 0; word && i < G_N_ELEMENTS (rows); i++)
+    if (strcmp (word, rows[i].word) == 0)
+      *weights = rows[i].weights;
+  return !word || *weights != FORGE_WEIGHTS_AS_READ;
 }
 
 /* A reference into the registry is no file. */
@@ -89,8 +93,8 @@ cmd_convert (int argc, char **argv)
   ForgeWeights weights;
   const GOptionEntry entries[] = {
     { "weights", 0, 0, G_OPTION_ARG_STRING, &options.weights,
-        "float16: matrices and filters in half the bytes, rounded; or float32 "
-        "(as they were read)",
+        "float16 or int8: matrices and filters in half or a quarter of the "
+        "bytes, rounded; or float32 (as they were read)",
         "TYPE" },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, NULL,
         "MODEL OUT.onnx" },
@@ -101,11 +105,14 @@ cmd_convert (int argc, char **argv)
       " labels and\nwhat is known of the preprocessing, what you state"
       " included, go into the file.\nInteger networks of TensorFlow Lite are"
       " written with QuantizeLinear and\nDequantizeLinear: each layer may then"
-      " differ by one step of its scale.\nWith --weights float16, what does "
-      "not fit"
-      " a half or would lose over 0.1 % by it stays\nfloat32 and is named."
-      " Figures that the file has of itself are not measured anew:\n'gst-forge"
-      " evaluate --calibrate' does that.",
+      " differ by one step of its scale.\n\nWith --weights float16, what does "
+      "not fit a half or would lose over 0.1 % by it stays\nfloat32 and is "
+      "named. With --weights int8 each output channel has a scale of its own;"
+      "\nwhat would lose over 3 % becomes float16 and is named, and opset 13 "
+      "is "
+      "needed. The\nnetwork computes in float32 either way. Figures that the "
+      "file has of itself are not\nmeasured anew: 'gst-forge evaluate "
+      "--calibrate' does that.",
       entries, preprocess_options_group (&options.preprocess), &argc, &argv);
   if (status >= 0)
     return status;
@@ -116,6 +123,7 @@ cmd_convert (int argc, char **argv)
         "convert", "expected a name that ends in .onnx, found '%s'", rest[1]);
   if (!parse_weights (options.weights, &weights))
     return command_usage_error ("convert",
-        "--weights: expected float16 or float32, found '%s'", options.weights);
+        "--weights: expected float16, int8 or float32, found '%s'",
+        options.weights);
   return convert (rest[0], rest[1], &options, weights);
 }

@@ -123,6 +123,7 @@ output_add_weights (JsonBuilder *builder, const ForgeModel *model)
   json_builder_begin_object (builder);
   output_add_int (builder, "matrices", report.n_matrices);
   output_add_int (builder, "float16", report.n_half);
+  output_add_int (builder, "int8", report.n_int8);
   output_add_int (builder, "bytes", (gint64) report.stored_bytes);
   output_add_int (builder, "float32_bytes", (gint64) report.computed_bytes);
   output_add_string (builder, "unfit", report.unfit);
@@ -137,14 +138,19 @@ output_print_weights (FILE *out, const ForgeModel *model)
   g_autofree char *stored = output_thousands ((gint64) report.stored_bytes);
   g_autofree char *computed = output_thousands ((gint64) report.computed_bytes);
   fprintf (out, "%-12s ", "Weights");
-  if (report.n_half == 0) {
+  if (report.n_half + report.n_int8 == 0) {
     fprintf (out, "%s bytes\n", stored);
     return;
   }
-  fprintf (out, "float16: %u of %u matrices; %s bytes, %s as float32\n",
-      report.n_half, report.n_matrices, stored, computed);
+  if (report.n_int8 > 0)
+    fprintf (out, "int8: %u%s", report.n_int8, report.n_half ? ", " : "");
+  if (report.n_half > 0)
+    fprintf (out, "float16: %u", report.n_half);
+  fprintf (out, " of %u matrices; %s bytes, %s as float32\n", report.n_matrices,
+      stored, computed);
   if (report.unfit)
-    fprintf (out, "%-12s stays float32: %s\n", "", report.unfit);
+    fprintf (out, "%-12s %s: %s\n", "",
+        report.n_int8 > 0 ? "cannot be int8" : "stays float32", report.unfit);
 }
 
 char *

@@ -31,9 +31,9 @@ void output_add_strings (
 /* Member "model": { name, version, path, precision, data_hash }, the last being
  * of what it was trained on, or null. */
 void output_add_model (JsonBuilder *builder, const ForgeModel *model);
-/* Member "weights": { matrices, float16, bytes, float32_bytes, unfit }: how the
- * file keeps them, what they are in memory, and what cannot be float16 (or
- * null). */
+/* Member "weights": { matrices, float16, int8, bytes, float32_bytes, unfit }:
+ * how the file keeps them, what they are in memory, and what cannot be int8
+ * where others are, or else float16 (or null). */
 void output_add_weights (JsonBuilder *builder, const ForgeModel *model);
 /* The same in one line, and a note on those that cannot be. */
 void output_print_weights (FILE *out, const ForgeModel *model);

@@ -73,8 +73,11 @@ read_model (const RegisterOptions *options, const char *path, GError **error)
 static const char *
 guess_precision (const ForgeModel *model, gsize size_bytes)
 {
-  if (strcmp (forge_model_get_precision (model), "fp16") == 0)
+  const char *word = forge_model_get_precision (model);
+  if (strcmp (word, "fp16") == 0)
     return "float16";
+  if (strcmp (word, "int8-weights") == 0)
+    return word;
   gsize n_layers;
   ForgeLayerInfo *layers = forge_model_summarise (model, &n_layers);
   gboolean in_integers = FALSE;
@@ -198,7 +201,8 @@ registry_register (int argc, char **argv)
     { "parent", 0, 0, G_OPTION_ARG_INT64, &options.parent,
         "version it was made from; 0 = none (0)", "VERSION" },
     { "precision", 0, 0, G_OPTION_ARG_STRING, &options.precision,
-        "of its weights (as the file has them: float32, float16 or int8)",
+        "of its weights (as the file has them: float32, float16, "
+        "int8-weights, or int8 where the network quantises)",
         "WORD" },
     { "run-command", 0, 0, G_OPTION_ARG_STRING, &options.run_command,
         "what trained it (as the file says)", "TEXT" },

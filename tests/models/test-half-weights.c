@@ -7,72 +7,19 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/rng.h"
-#include "compare.h"
-#include "forge/convert.h"
 #include "forge/error.h"
 #include "formats/format.h"
+#include "graph/stored-weights.h"
+#include "narrow.h"
 #include "onnx-builder.h"
-#include "ort.h"
-#include "run/model.h"
 #include "tensor/tensor.h"
-
-#define SEED 5
 
 static char *folder;
 
 static char *
-find_file (const char *name)
-{
-  if (!g_str_has_prefix (name, "corpus/"))
-    return find_data (name);
-  return g_build_filename (
-      g_getenv ("FORGE_SOURCE_ROOT"), "tests", "fuzz", name, NULL);
-}
-
-static ForgeModel *
-load (const char *path)
-{
-  g_autoptr (GError) error = NULL;
-  ForgeModel *model = forge_model_load (path, &error);
-  g_assert_no_error (error);
-  return model;
-}
-
-/* (transfer full): the path of the written file. */
-static char *
 save (const ForgeModel *model, ForgeWeights weights, const char *name)
 {
-  g_autoptr (GError) error = NULL;
-  char *path = g_build_filename (folder, name, NULL);
-  forge_model_save_onnx (model, NULL, weights, path, &error);
-  g_assert_no_error (error);
-  return path;
-}
-
-static gsize
-size_of (const char *path)
-{
-  GStatBuf info;
-  g_assert_cmpint (g_stat (path, &info), ==, 0);
-  return (gsize) info.st_size;
-}
-
-static ForgeTensor *
-random_input (const ForgeModel *model)
-{
-  ForgePort port = forge_model_get_input (model, 0);
-  if (port.shape.dims[0] < 0)
-    port.shape.dims[0] = 2;
-  ForgeTensor *tensor = forge_tensor_new (port.dtype, &port.shape, NULL);
-  ForgeRng rng;
-  forge_rng_seed (&rng, SEED);
-  for (int64_t i = 0; i < forge_tensor_get_count (tensor); i++)
-    if (port.dtype == FORGE_UINT8)
-      ((uint8_t *) tensor->data)[i] = (uint8_t) forge_rng_below (&rng, 256);
-    else
-      ((float *) tensor->data)[i] = forge_rng_normal (&rng);
-  return tensor;
+  return narrow_save (model, weights, folder, name);
 }
 
 /* Among all halves: none lies nearer, and of two as near the even one. */
@@ -99,12 +46,13 @@ assert_nearest_half (float before, float after)
 static void
 compare_constants (const ForgeGraph *before, const ForgeGraph *after)
 {
-  g_autoptr (GPtrArray) matrices = forge_graph_list_matrices (after);
-  g_autoptr (GPtrArray) originals = forge_graph_list_matrices (before);
+  g_autoptr (GArray) matrices = forge_graph_list_matrices (after);
+  g_autoptr (GArray) originals = forge_graph_list_matrices (before);
   g_assert_cmpuint (matrices->len, ==, originals->len);
   g_assert_cmpuint (matrices->len, >, 0);
   for (guint m = 0; m < matrices->len; m++) {
-    const ForgeValue *a = originals->pdata[m], *b = matrices->pdata[m];
+    const ForgeValue *a = g_array_index (originals, ForgeMatrix, m).value;
+    const ForgeValue *b = g_array_index (matrices, ForgeMatrix, m).value;
     g_assert_cmpstr (a->name, ==, b->name);
     g_assert_true (forge_value_is_half (b));
     g_assert_true (forge_shape_equal (&a->shape, &b->shape));
@@ -127,14 +75,14 @@ compare_constants (const ForgeGraph *before, const ForgeGraph *after)
 static void
 every_matrix_is_rounded_to_the_nearest_half (gconstpointer name)
 {
-  g_autofree char *path = find_file (name);
+  g_autofree char *path = narrow_find_file (name);
   if (!path)
     return;
-  g_autoptr (ForgeModel) before = load (path);
+  g_autoptr (ForgeModel) before = narrow_load (path);
   g_autofree char *wide = save (before, FORGE_WEIGHTS_FLOAT32, "wide.onnx");
   g_autofree char *narrow = save (before, FORGE_WEIGHTS_FLOAT16, "half.onnx");
-  g_autoptr (ForgeModel) reference = load (wide);
-  g_autoptr (ForgeModel) after = load (narrow);
+  g_autoptr (ForgeModel) reference = narrow_load (wide);
+  g_autoptr (ForgeModel) after = narrow_load (narrow);
   compare_constants (
       forge_model_get_graph (reference), forge_model_get_graph (after));
   g_auto (ForgeWeightsReport) report = { 0 };
@@ -143,8 +91,8 @@ every_matrix_is_rounded_to_the_nearest_half (gconstpointer name)
   g_assert_null (report.unfit);
   /* the Cast and the second name of a matrix are all that is added */
   gsize saved = report.computed_bytes - report.stored_bytes;
-  g_assert_cmpuint (size_of (narrow), <=,
-      size_of (wide) - saved + 160 * (gsize) report.n_half);
+  g_assert_cmpuint (narrow_size_of (narrow), <=,
+      narrow_size_of (wide) - saved + 160 * (gsize) report.n_half);
   g_assert_cmpint (forge_model_count_parameters (after), ==,
       forge_model_count_parameters (before));
   g_assert_cmpstr (forge_model_get_precision (after), ==, "fp16");
@@ -153,50 +101,25 @@ every_matrix_is_rounded_to_the_nearest_half (gconstpointer name)
   g_remove (narrow);
 }
 
-static void
-assert_same_file (const char *a, const char *b)
-{
-  g_autofree char *x = NULL;
-  g_autofree char *y = NULL;
-  gsize nx, ny;
-  g_assert_true (g_file_get_contents (a, &x, &nx, NULL));
-  g_assert_true (g_file_get_contents (b, &y, &ny, NULL));
-  g_assert_cmpmem (x, nx, y, ny);
-}
-
-/* Weights behind a Cast are packed as if they had always been constants. */
-static void
-assert_same_algorithms (const ForgeSession *a, const ForgeSession *b)
-{
-  gsize n_a, n_b;
-  g_autofree ForgeNodeProfile *x = forge_session_get_profile (a, &n_a);
-  g_autofree ForgeNodeProfile *y = forge_session_get_profile (b, &n_b);
-  g_assert_cmpuint (n_a, ==, n_b);
-  for (gsize i = 0; i < n_a; i++) {
-    g_assert_cmpstr (x[i].type, ==, y[i].type);
-    g_assert_cmpstr (x[i].algorithm, ==, y[i].algorithm);
-  }
-}
-
 /* Written anew, or rounded twice, nothing changes any more. */
 static void
 files_of_both_kinds_run_alike (gconstpointer name)
 {
-  g_autofree char *path = find_file (name);
+  g_autofree char *path = narrow_find_file (name);
   if (!path)
     return;
   g_autoptr (GError) error = NULL;
-  g_autoptr (ForgeModel) before = load (path);
+  g_autoptr (ForgeModel) before = narrow_load (path);
   g_autofree char *narrow = save (before, FORGE_WEIGHTS_FLOAT16, "half.onnx");
-  g_autoptr (ForgeModel) half = load (narrow);
+  g_autoptr (ForgeModel) half = narrow_load (narrow);
   g_autofree char *wide = save (half, FORGE_WEIGHTS_FLOAT32, "wide.onnx");
   g_autofree char *again = save (half, FORGE_WEIGHTS_AS_READ, "again.onnx");
   g_autofree char *twice = save (half, FORGE_WEIGHTS_FLOAT16, "twice.onnx");
-  g_autoptr (ForgeModel) rounded = load (wide);
+  g_autoptr (ForgeModel) rounded = narrow_load (wide);
   g_assert_cmpstr (forge_model_get_precision (rounded), ==, "fp32");
-  assert_same_file (narrow, again);
-  assert_same_file (narrow, twice);
-  g_autoptr (ForgeTensor) input = random_input (before);
+  narrow_assert_same_file (narrow, again);
+  narrow_assert_same_file (narrow, twice);
+  g_autoptr (ForgeTensor) input = narrow_random_input (before);
   g_autoptr (ForgeSession) a = run_model (half, &input, 1, &error);
   g_assert_no_error (error);
   g_autoptr (ForgeSession) b = run_model (rounded, &input, 1, &error);
@@ -205,7 +128,7 @@ files_of_both_kinds_run_alike (gconstpointer name)
   const ForgeTensor *expected = forge_session_get_output (b, 0);
   g_assert_cmpmem (
       found->data, found->size_bytes, expected->data, expected->size_bytes);
-  assert_same_algorithms (a, b);
+  narrow_assert_same_algorithms (a, b);
   const char *const files[] = { narrow, wide, again, twice };
   for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
     g_remove (files[i]);
@@ -214,67 +137,14 @@ files_of_both_kinds_run_alike (gconstpointer name)
 static void
 onnx_runtime_computes_the_same (gconstpointer name)
 {
-  g_autofree char *path = find_file (name);
-  g_autoptr (Ort) ort = path ? ort_open () : NULL;
-  if (!ort)
+  g_autofree char *path = narrow_find_file (name);
+  if (!path)
     return;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (ForgeModel) before = load (path);
+  g_autoptr (ForgeModel) before = narrow_load (path);
   g_autofree char *narrow = save (before, FORGE_WEIGHTS_FLOAT16, "half.onnx");
-  g_autoptr (ForgeModel) half = load (narrow);
-  g_autoptr (ForgeTensor) input = random_input (half);
-  g_autoptr (ForgeSession) session = run_model (half, &input, 1, &error);
-  g_assert_no_error (error);
-  ForgeTensor *found = forge_session_get_output (session, 0);
-  g_autoptr (ForgeTensor) theirs = forge_tensor_copy (found, NULL);
-  memset (theirs->data, 0, theirs->size_bytes);
-  ort_run (ort, narrow, NULL, 0, forge_model_get_input (half, 0).name, input,
-      forge_model_get_output (half, 0).name, theirs);
-  g_autofree char *difference =
-      compare_tensors (found, theirs, ONNX_RTOL, 1e-5);
-  g_assert_cmpstr (difference, ==, NULL);
+  g_autoptr (ForgeModel) half = narrow_load (narrow);
+  narrow_assert_runtime_agrees (half, narrow);
   g_remove (narrow);
-}
-
-/* x [N, 16] -> Gemm by w [16, 16], v [16, 16] and s [16, 2] (32 elements),
- * with biases of [1, 16]. */
-static ForgeModel *
-gemm_model (const float *w, const float *v)
-{
-  static const float small[32] = { 1 / 3.0f };
-  static const float bias[16] = { 1 / 3.0f };
-  g_autoptr (GError) error = NULL;
-  ForgeGraph *graph = forge_graph_new ("gemms");
-  graph->opset = 13;
-  ForgeShape in = forge_shape (2, -1, 16), square = forge_shape (2, 16, 16);
-  ForgeShape narrow = forge_shape (2, 16, 2), row = forge_shape (2, 1, 16);
-  ForgeValue *x = forge_graph_add_input (graph, "x", FORGE_FLOAT32, &in);
-  const struct {
-    const char *name, *out;
-    const ForgeShape *shape;
-    const float *data;
-  } layers[] = { { "w", "a", &square, w }, { "v", "b", &square, v },
-    { "s", "y", &narrow, small } };
-  g_autoptr (ForgeTensor) shift = forge_tensor_new (FORGE_FLOAT32, &row, NULL);
-  memcpy (shift->data, bias, sizeof bias);
-  ForgeValue *c = forge_graph_add_constant (graph, "bias", shift);
-  for (gsize i = 0; i < G_N_ELEMENTS (layers); i++) {
-    g_autoptr (ForgeTensor) tensor =
-        forge_tensor_new (FORGE_FLOAT32, layers[i].shape, NULL);
-    memcpy (tensor->data, layers[i].data, tensor->size_bytes);
-    ForgeValue *inputs[] = { x,
-      forge_graph_add_constant (graph, layers[i].name, tensor), c };
-    ForgeValue *out = forge_graph_value (graph, layers[i].out);
-    forge_graph_add_node (graph, forge_op_find ("Gemm", ""), layers[i].out,
-        NULL, inputs, i < 2 ? 3 : 2, &out, 1);
-    x = out;
-  }
-  forge_graph_add_output (graph, x);
-  g_assert_true (forge_graph_sort (graph, &error));
-  g_assert_true (forge_graph_infer (graph, &error));
-  ForgeModel *model = forge_model_new_from_graph (graph, "gemms", &error);
-  g_assert_no_error (error);
-  return model;
 }
 
 static void
@@ -303,9 +173,9 @@ what_does_not_fit_a_half_stays_float32_and_is_named (void)
       w[k] = rows[i].factor * v[k];
     }
     w[0] = rows[i].first;
-    g_autoptr (ForgeModel) before = gemm_model (w, v);
+    g_autoptr (ForgeModel) before = narrow_gemm_model (w, v, 13);
     g_autofree char *path = save (before, FORGE_WEIGHTS_FLOAT16, "fit.onnx");
-    g_autoptr (ForgeModel) after = load (path);
+    g_autoptr (ForgeModel) after = narrow_load (path);
     g_auto (ForgeWeightsReport) report = { 0 };
     forge_model_report_weights (after, &report);
     g_assert_cmpuint (report.n_matrices, ==, 2);
@@ -427,7 +297,7 @@ what_travels_with_a_model_survives (void)
   static const char *const kept[] = { "forge.calibration", "forge.baseline",
     "forge.training", "forge.data_hash", "forge.augmentation",
     "forge.evaluation", "forge.drift", "other.key" };
-  g_autofree char *path = find_file ("corpus/onnx/cnn.onnx");
+  g_autofree char *path = narrow_find_file ("corpus/onnx/cnn.onnx");
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeGraph) graph = forge_format_read_file (path, &error);
   g_assert_no_error (error);
@@ -440,9 +310,9 @@ what_travels_with_a_model_survives (void)
         graph->metadata, g_strdup (added[i][0]), g_strdup (added[i][1]));
   g_autofree char *full = g_build_filename (folder, "full.onnx", NULL);
   g_assert_true (forge_onnx_write (graph, full, &error));
-  g_autoptr (ForgeModel) before = load (full);
+  g_autoptr (ForgeModel) before = narrow_load (full);
   g_autofree char *narrow = save (before, FORGE_WEIGHTS_FLOAT16, "half.onnx");
-  g_autoptr (ForgeModel) after = load (narrow);
+  g_autoptr (ForgeModel) after = narrow_load (narrow);
   for (gsize i = 0; i < G_N_ELEMENTS (kept); i++)
     g_assert_cmpstr (forge_model_get_metadata (after, kept[i]), ==,
         forge_model_get_metadata (before, kept[i]));

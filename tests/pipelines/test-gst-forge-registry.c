@@ -194,6 +194,32 @@ half_weights_are_told_everywhere (void)
   expect_text (0, "registry register back.onnx --name h", "float32");
 }
 
+/* A quarter of the bytes of its one matrix, and three scales. */
+static void
+int8_weights_are_told_everywhere (void)
+{
+  begin ("int8.db");
+  expect_text (0, "convert colours.onnx int8.onnx --weights int8",
+      "int8: 1 of 1 matrices; 604 bytes, 2,320 as float32");
+  expect_text (0, "inspect int8.onnx", "int8: 1 of 1 matrices");
+  g_auto (CommandResult) inspect = command_run ("inspect int8.onnx --json -");
+  command_assert_status (&inspect, 0);
+  g_autoptr (JsonParser) parser = command_parse_json (&inspect);
+  JsonObject *root = command_json_root (parser);
+  JsonObject *weights = json_object_get_object_member (root, "weights");
+  g_assert_cmpint (json_object_get_int_member (weights, "int8"), ==, 1);
+  g_assert_cmpint (json_object_get_int_member (weights, "float16"), ==, 0);
+  g_assert_true (json_object_get_null_member (weights, "unfit"));
+  g_assert_cmpint (
+      json_object_get_int_member (root, "total_parameters"), ==, 579);
+  expect_text (0, "registry register int8.onnx --name i", "int8-weights");
+  expect_text (0, "registry show i/1", "int8-weights");
+  expect_text (0, "convert registry:i half.onnx --weights float16",
+      "float16: 1 of 1 matrices");
+  expect_text (0, "convert registry:i back.onnx --weights float32", "file: ");
+  expect_text (0, "registry register back.onnx --name i", "float32");
+}
+
 /* The same bytes in, the same scores out; name and version of the registry. */
 static void
 every_command_takes_a_reference (void)
@@ -293,6 +319,7 @@ main (int argc, char **argv)
   ADD (a_version_lives_from_register_to_delete);
   ADD (json_has_what_the_text_has);
   ADD (half_weights_are_told_everywhere);
+  ADD (int8_weights_are_told_everywhere);
   ADD (every_command_takes_a_reference);
   ADD (exported_bytes_are_those_registered);
   ADD (only_whole_models_are_registered);

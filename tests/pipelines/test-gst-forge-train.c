@@ -125,7 +125,8 @@ wrong_usage_exits_with_2 (void)
     { "train --data clean --out x.onnx --arch forge-cnn --init y.onnx",
         "--init" },
     { "train --data clean --out x.onnx --optimizer sgd", "--optimizer" },
-    { "convert colours.onnx x.onnx --weights half", "float16 or float32" },
+    { "convert colours.onnx x.onnx --weights half",
+        "float16, int8 or float32" },
   };
   for (gsize i = 0; i < G_N_ELEMENTS (rows); i++) {
     g_auto (CommandResult) result = command_run ("%s", rows[i].line);

@@ -128,10 +128,10 @@ resumed_run_equals_an_uninterrupted_one (void)
   run_clear (&run);
 }
 
-/* The file in halves is the one that is measured; the state of the run is the
+/* The narrow file is the one that is measured; the state of the run is the
  * same either way, so that a run of the other kind may be gone on with. */
 static void
-half_weights_are_what_is_measured (void)
+narrow_weights_are_what_is_measured (gconstpointer word)
 {
   Run run;
   run_init (&run, 30, 20);
@@ -139,18 +139,22 @@ half_weights_are_what_is_measured (void)
   run.params.checkpoint = run.checkpoint;
   run_ok (&run);
   g_autoptr (GBytes) wide = run_read_file (run.out);
-  run.params.weights = "float16";
+  gboolean is_half = g_str_equal (word, "float16");
+  run.params.weights = word;
   run.params.resume = TRUE;
   run_ok (&run);
   g_autoptr (GBytes) narrow = run_read_file (run.out);
   g_autoptr (ForgeModel) model = forge_model_load (run.out, NULL);
   g_auto (ForgeWeightsReport) report = { 0 };
   forge_model_report_weights (model, &report);
-  g_assert_cmpuint (report.n_half, ==, report.n_matrices);
-  g_assert_cmpuint (report.n_half, >, 4);
+  g_assert_cmpuint (
+      is_half ? report.n_half : report.n_int8, ==, report.n_matrices);
+  g_assert_cmpuint (report.n_matrices, >, 4);
   gsize saved = g_bytes_get_size (wide) - g_bytes_get_size (narrow);
-  g_assert_cmpuint (saved, >, 0.45 * (double) report.computed_bytes);
-  g_assert_cmpstr (forge_model_get_precision (model), ==, "fp16");
+  g_assert_cmpuint (
+      saved, >, (is_half ? 0.45 : 0.65) * (double) report.computed_bytes);
+  g_assert_cmpstr (
+      forge_model_get_precision (model), ==, is_half ? "fp16" : "int8-weights");
 
   g_autoptr (ForgeEvaluation) val = run_evaluate (&run, FORGE_SPLIT_VALIDATION);
   const char *text = forge_model_get_metadata (model, "forge.drift");
@@ -161,9 +165,12 @@ half_weights_are_what_is_measured (void)
   g_assert_cmpfloat (val->nll, !=, run.result.val_loss);
   g_assert_cmpfloat_with_epsilon (val->nll, run.result.val_loss, 1e-2);
   text = forge_model_get_metadata (model, "forge.training");
-  g_assert_nonnull (strstr (text, "\"weights\":\"float16\""));
+  g_autofree char *told =
+      g_strdup_printf ("\"weights\":\"%s\"", run.params.weights);
+  g_assert_nonnull (strstr (text, told));
   run.params.weights = "float8";
-  run_refused (&run, FORGE_ERROR_ARGUMENT, "float32, float16, found 'float8'");
+  run_refused (
+      &run, FORGE_ERROR_ARGUMENT, "float32, float16, int8, found 'float8'");
   run_clear (&run);
 }
 
@@ -193,14 +200,14 @@ the_cut_is_recorded (void)
   run_clear (&run);
 }
 
-/* Training goes on from a file in halves, in float32. */
+/* Training goes on from a narrow file, in float32. */
 static void
-a_file_in_halves_is_trained_on (void)
+a_narrow_file_is_trained_on (gconstpointer word)
 {
   Run run;
   run_init (&run, 30, 20);
   run.params.epochs = 1;
-  run.params.weights = "float16";
+  run.params.weights = word;
   run_ok (&run);
   g_autofree char *init = g_build_filename (run.folder, "init.onnx", NULL);
   g_assert_cmpint (g_rename (run.out, init), ==, 0);
@@ -463,9 +470,15 @@ main (int argc, char **argv)
   ADD (separable_pictures_are_learnt);
   ADD (training_repeats_bit_for_bit);
   ADD (resumed_run_equals_an_uninterrupted_one);
-  ADD (half_weights_are_what_is_measured);
+  g_test_add_data_func ("/train/half_weights_are_what_is_measured", "float16",
+      narrow_weights_are_what_is_measured);
+  g_test_add_data_func ("/train/int8_weights_are_what_is_measured", "int8",
+      narrow_weights_are_what_is_measured);
   ADD (the_cut_is_recorded);
-  ADD (a_file_in_halves_is_trained_on);
+  g_test_add_data_func ("/train/a_file_in_halves_is_trained_on", "float16",
+      a_narrow_file_is_trained_on);
+  g_test_add_data_func ("/train/a_file_in_int8_is_trained_on", "int8",
+      a_narrow_file_is_trained_on);
   ADD (unfit_checkpoints_are_refused);
   ADD (early_stop_restores_the_best_weights);
   ADD (divergence_names_the_layer);
