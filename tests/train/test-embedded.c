@@ -11,7 +11,7 @@
 #include "forge/evaluate.h"
 #include "formats/format.h"
 
-#define MAX_BYTES (4 << 20)
+#define MAX_BYTES 4000000
 #define N_TEST 10000
 
 /* Under a sanitizer all pictures take minutes: some, spread over them. */
