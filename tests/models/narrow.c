@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "narrow.h"
 
+#include "graph/stored-weights.h"
+
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -72,6 +74,34 @@ narrow_channel_of (const ForgeValue *value, int64_t i)
   for (int d = value->shape.rank - 1; d > value->scale_axis; d--)
     inner *= value->shape.dims[d];
   return i / inner % value->shape.dims[value->scale_axis];
+}
+
+void
+narrow_assert_constants (const ForgeGraph *before, const ForgeGraph *after,
+    gboolean (*is_narrow) (const ForgeValue *value),
+    void (*assert_near) (const ForgeTensor *want, const ForgeValue *got))
+{
+  g_autoptr (GArray) matrices = forge_graph_list_matrices (after);
+  g_autoptr (GArray) originals = forge_graph_list_matrices (before);
+  g_assert_cmpuint (matrices->len, ==, originals->len);
+  g_assert_cmpuint (matrices->len, >, 0);
+  for (guint m = 0; m < matrices->len; m++) {
+    const ForgeValue *a = g_array_index (originals, ForgeMatrix, m).value;
+    const ForgeValue *b = g_array_index (matrices, ForgeMatrix, m).value;
+    g_assert_cmpstr (a->name, ==, b->name);
+    g_assert_true (forge_shape_equal (&a->shape, &b->shape));
+    g_assert_true (is_narrow (b));
+    assert_near (a->constant, b);
+  }
+  for (guint i = 0; i < after->values->len; i++) {
+    const ForgeValue *b = after->values->pdata[i];
+    if (!b->constant || is_narrow (b))
+      continue;
+    const ForgeValue *a = forge_graph_find (before, b->name);
+    g_assert_cmpmem (a->constant->data, a->constant->size_bytes,
+        b->constant->data, b->constant->size_bytes);
+  }
+  g_assert_cmpuint (before->nodes->len, ==, after->nodes->len);
 }
 
 void

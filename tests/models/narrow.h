@@ -22,6 +22,12 @@ ForgeTensor *narrow_random_input (const ForgeModel *model);
 /* Of element @i of a constant that is stored as int8 by several scales. */
 int64_t narrow_channel_of (const ForgeValue *value, int64_t i);
 
+/* Every matrix of @after is stored as @is_narrow tells, and @assert_near that
+ * of
+ * @before; all else has the same bits, and no node of the writer is left. */
+void narrow_assert_constants (const ForgeGraph *before, const ForgeGraph *after,
+    gboolean (*is_narrow) (const ForgeValue *value),
+    void (*assert_near) (const ForgeTensor *want, const ForgeValue *got));
 void narrow_assert_same_file (const char *a, const char *b);
 /* The same nodes by the same algorithms: weights of narrow files are packed as
  * if they had always been constants. */

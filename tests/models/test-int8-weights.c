@@ -49,33 +49,6 @@ assert_nearest_levels (const ForgeTensor *before, const ForgeValue *after)
 }
 
 static void
-compare_constants (const ForgeGraph *before, const ForgeGraph *after)
-{
-  g_autoptr (GArray) matrices = forge_graph_list_matrices (after);
-  g_autoptr (GArray) originals = forge_graph_list_matrices (before);
-  g_assert_cmpuint (matrices->len, ==, originals->len);
-  g_assert_cmpuint (matrices->len, >, 0);
-  for (guint m = 0; m < matrices->len; m++) {
-    const ForgeValue *a = g_array_index (originals, ForgeMatrix, m).value;
-    const ForgeValue *b = g_array_index (matrices, ForgeMatrix, m).value;
-    g_assert_cmpstr (a->name, ==, b->name);
-    g_assert_true (forge_shape_equal (&a->shape, &b->shape));
-    g_assert_true (forge_value_is_int8 (b));
-    assert_nearest_levels (a->constant, b);
-  }
-  for (guint i = 0; i < after->values->len; i++) {
-    const ForgeValue *b = after->values->pdata[i];
-    if (!b->constant || forge_value_is_int8 (b))
-      continue;
-    const ForgeValue *a = forge_graph_find (before, b->name);
-    g_assert_cmpmem (a->constant->data, a->constant->size_bytes,
-        b->constant->data, b->constant->size_bytes);
-  }
-  /* no DequantizeLinear is left of those that the writer put in */
-  g_assert_cmpuint (before->nodes->len, ==, after->nodes->len);
-}
-
-static void
 every_matrix_is_rounded_by_its_channels (gconstpointer name)
 {
   g_autofree char *path = narrow_find_file (name);
@@ -86,8 +59,9 @@ every_matrix_is_rounded_by_its_channels (gconstpointer name)
   g_autofree char *narrow = save (before, FORGE_WEIGHTS_INT8, "int8.onnx");
   g_autoptr (ForgeModel) reference = narrow_load (wide);
   g_autoptr (ForgeModel) after = narrow_load (narrow);
-  compare_constants (
-      forge_model_get_graph (reference), forge_model_get_graph (after));
+  narrow_assert_constants (forge_model_get_graph (reference),
+      forge_model_get_graph (after), forge_value_is_int8,
+      assert_nearest_levels);
   g_auto (ForgeWeightsReport) report = { 0 };
   forge_model_report_weights (after, &report);
   g_assert_cmpuint (report.n_int8, ==, report.n_matrices);
