@@ -109,10 +109,9 @@ cmd_convert (int argc, char **argv)
       "not fit a half or would lose over 0.1 % by it stays\nfloat32 and is "
       "named. With --weights int8 each output channel has a scale of its own;"
       "\nwhat would lose over 3 % becomes float16 and is named, and opset 13 "
-      "is "
-      "needed. The\nnetwork computes in float32 either way. Figures that the "
-      "file has of itself are not\nmeasured anew: 'gst-forge evaluate "
-      "--calibrate' does that.",
+      "is needed. The\nnetwork computes in float32 either way. 'gst-forge "
+      "evaluate --calibrate' renews the\ntemperature and the drift baseline; "
+      "the accuracy in the file stays that before rounding.",
       entries, preprocess_options_group (&options.preprocess), &argc, &argv);
   if (status >= 0)
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/rng.h"
 #include "formats/onnx.h"
 #include "tensor/tensor.h"
 
@@ -154,4 +155,21 @@ find_data (const char *name)
   g_test_skip (name);
   g_free (path);
   return NULL;
+}
+
+ForgeTensor *
+draw_input (const ForgeModel *model, uint64_t seed)
+{
+  ForgePort port = forge_model_get_input (model, 0);
+  if (port.shape.dims[0] < 0)
+    port.shape.dims[0] = 2;
+  ForgeTensor *tensor = forge_tensor_new (port.dtype, &port.shape, NULL);
+  ForgeRng rng;
+  forge_rng_seed (&rng, seed);
+  for (int64_t i = 0; i < forge_tensor_get_count (tensor); i++)
+    if (port.dtype == FORGE_UINT8)
+      ((uint8_t *) tensor->data)[i] = (uint8_t) forge_rng_below (&rng, 256);
+    else
+      ((float *) tensor->data)[i] = forge_rng_normal (&rng);
+  return tensor;
 }

@@ -24,3 +24,6 @@ ForgeSession *run_model (ForgeModel *model, ForgeTensor *const *inputs,
 /* A file of ../shared/data or $FORGE_TEST_DATA; NULL when it is absent, and
  * the running test is marked as skipped. */
 char *find_data (const char *name);
+/* For the first input of @model, a batch of two where it is open: bytes, or
+ * floats of a normal distribution. */
+ForgeTensor *draw_input (const ForgeModel *model, uint64_t seed);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "narrow.h"
 
-#include "graph/stored-weights.h"
-
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "formats/format.h"
+#include "graph/stored-weights.h"
 #include "ort.h"
 #include "tensor/tensor.h"
 
@@ -48,23 +46,6 @@ narrow_size_of (const char *path)
   GStatBuf info;
   g_assert_cmpint (g_stat (path, &info), ==, 0);
   return (gsize) info.st_size;
-}
-
-ForgeTensor *
-narrow_random_input (const ForgeModel *model)
-{
-  ForgePort port = forge_model_get_input (model, 0);
-  if (port.shape.dims[0] < 0)
-    port.shape.dims[0] = 2;
-  ForgeTensor *tensor = forge_tensor_new (port.dtype, &port.shape, NULL);
-  ForgeRng rng;
-  forge_rng_seed (&rng, SEED);
-  for (int64_t i = 0; i < forge_tensor_get_count (tensor); i++)
-    if (port.dtype == FORGE_UINT8)
-      ((uint8_t *) tensor->data)[i] = (uint8_t) forge_rng_below (&rng, 256);
-    else
-      ((float *) tensor->data)[i] = forge_rng_normal (&rng);
-  return tensor;
 }
 
 int64_t
@@ -135,7 +116,7 @@ narrow_assert_runtime_agrees (ForgeModel *model, const char *path)
   if (!ort)
     return;
   g_autoptr (GError) error = NULL;
-  g_autoptr (ForgeTensor) input = narrow_random_input (model);
+  g_autoptr (ForgeTensor) input = draw_input (model, SEED);
   g_autoptr (ForgeSession) session = run_model (model, &input, 1, &error);
   g_assert_no_error (error);
   ForgeTensor *found = forge_session_get_output (session, 0);
@@ -185,4 +166,42 @@ narrow_gemm_model (const float *w, const float *v, int opset)
   ForgeModel *model = forge_model_new_from_graph (graph, "gemms", &error);
   g_assert_no_error (error);
   return model;
+}
+
+void
+narrow_assert_run_alike (
+    const char *name, ForgeWeights weights, const char *folder)
+{
+  g_autofree char *path = narrow_find_file (name);
+  if (!path)
+    return;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeModel) before = narrow_load (path);
+  g_autofree char *narrow =
+      narrow_save (before, weights, folder, "narrow.onnx");
+  g_autoptr (ForgeModel) small = narrow_load (narrow);
+  g_autofree char *wide =
+      narrow_save (small, FORGE_WEIGHTS_FLOAT32, folder, "wide.onnx");
+  g_autofree char *again =
+      narrow_save (small, FORGE_WEIGHTS_AS_READ, folder, "again.onnx");
+  g_autofree char *twice = narrow_save (small, weights, folder, "twice.onnx");
+  g_autoptr (ForgeModel) rounded = narrow_load (wide);
+  g_autofree char *back = narrow_save (rounded, weights, folder, "back.onnx");
+  g_assert_cmpstr (forge_model_get_precision (rounded), ==, "fp32");
+  narrow_assert_same_file (narrow, again);
+  narrow_assert_same_file (narrow, twice);
+  narrow_assert_same_file (narrow, back);
+  g_autoptr (ForgeTensor) input = draw_input (before, SEED);
+  g_autoptr (ForgeSession) a = run_model (small, &input, 1, &error);
+  g_assert_no_error (error);
+  g_autoptr (ForgeSession) b = run_model (rounded, &input, 1, &error);
+  g_assert_no_error (error);
+  const ForgeTensor *found = forge_session_get_output (a, 0);
+  const ForgeTensor *expected = forge_session_get_output (b, 0);
+  g_assert_cmpmem (
+      found->data, found->size_bytes, expected->data, expected->size_bytes);
+  narrow_assert_same_algorithms (a, b);
+  const char *const files[] = { narrow, wide, again, twice, back };
+  for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
+    g_remove (files[i]);
 }

@@ -17,7 +17,6 @@ ForgeModel *narrow_load (const char *path);
 char *narrow_save (const ForgeModel *model, ForgeWeights weights,
     const char *folder, const char *name);
 gsize narrow_size_of (const char *path);
-ForgeTensor *narrow_random_input (const ForgeModel *model);
 
 /* Of element @i of a constant that is stored as int8 by several scales. */
 int64_t narrow_channel_of (const ForgeValue *value, int64_t i);
@@ -33,6 +32,10 @@ void narrow_assert_same_file (const char *a, const char *b);
  * if they had always been constants. */
 void narrow_assert_same_algorithms (
     const ForgeSession *a, const ForgeSession *b);
+/* Written anew, widened, or rounded twice, nothing changes any more, and both
+ * kinds of file of the model @name compute the same bits. */
+void narrow_assert_run_alike (
+    const char *name, ForgeWeights weights, const char *folder);
 /* ONNX Runtime, where it is there, reads the file at @path as @model is. */
 void narrow_assert_runtime_agrees (ForgeModel *model, const char *path);
 

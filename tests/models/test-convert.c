@@ -8,7 +8,6 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "compare.h"
 #include "forge/error.h"
 #include "ort.h"
@@ -49,23 +48,6 @@ convert (ForgeModel *model, const ForgeStatedPreprocess *stated)
   return path;
 }
 
-static ForgeTensor *
-random_input (const ForgeModel *model)
-{
-  ForgePort port = forge_model_get_input (model, 0);
-  if (port.shape.dims[0] < 0)
-    port.shape.dims[0] = 2;
-  ForgeTensor *tensor = forge_tensor_new (port.dtype, &port.shape, NULL);
-  ForgeRng rng;
-  forge_rng_seed (&rng, 11);
-  for (int64_t i = 0; i < forge_tensor_get_count (tensor); i++)
-    if (port.dtype == FORGE_UINT8)
-      ((uint8_t *) tensor->data)[i] = (uint8_t) forge_rng_below (&rng, 256);
-    else
-      ((float *) tensor->data)[i] = forge_rng_normal (&rng);
-  return tensor;
-}
-
 /* FALSE where there is no onnx module to ask, or only an older one. */
 static gboolean
 check_with_onnx (const char *path)
@@ -103,7 +85,7 @@ written_file_gives_the_same_bits (gconstpointer name)
   g_autoptr (ForgeModel) before = load (path);
   g_autofree char *written = convert (before, NULL);
   g_autoptr (ForgeModel) after = load (written);
-  g_autoptr (ForgeTensor) input = random_input (before);
+  g_autoptr (ForgeTensor) input = draw_input (before, 11);
   g_autoptr (ForgeSession) a = run_model (before, &input, 1, &error);
   g_assert_no_error (error);
   g_autoptr (ForgeSession) b = run_model (after, &input, 1, &error);
@@ -134,7 +116,7 @@ onnx_runtime_agrees (gconstpointer name)
   g_autoptr (GError) error = NULL;
   g_autoptr (ForgeModel) model = load (path);
   g_autofree char *written = convert (model, NULL);
-  g_autoptr (ForgeTensor) input = random_input (model);
+  g_autoptr (ForgeTensor) input = draw_input (model, 11);
   g_autoptr (ForgeSession) session = run_model (model, &input, 1, &error);
   g_assert_no_error (error);
   ForgeTensor *found = forge_session_get_output (session, 0);
@@ -215,7 +197,7 @@ integers_become_quantised_onnx (gconstpointer user_data)
   g_autoptr (ForgeModel) before = load (path);
   g_autofree char *written = convert (before, NULL);
   g_autoptr (ForgeModel) after = load (written);
-  g_autoptr (ForgeTensor) input = random_input (before);
+  g_autoptr (ForgeTensor) input = draw_input (before, 11);
   g_autoptr (ForgeSession) a = run_model (before, &input, 1, &error);
   g_assert_no_error (error);
   g_autoptr (ForgeSession) b = run_model (after, &input, 1, &error);

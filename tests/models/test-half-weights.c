@@ -81,37 +81,10 @@ every_matrix_is_rounded_to_the_nearest_half (gconstpointer name)
   g_remove (narrow);
 }
 
-/* Written anew, or rounded twice, nothing changes any more. */
 static void
 files_of_both_kinds_run_alike (gconstpointer name)
 {
-  g_autofree char *path = narrow_find_file (name);
-  if (!path)
-    return;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (ForgeModel) before = narrow_load (path);
-  g_autofree char *narrow = save (before, FORGE_WEIGHTS_FLOAT16, "half.onnx");
-  g_autoptr (ForgeModel) half = narrow_load (narrow);
-  g_autofree char *wide = save (half, FORGE_WEIGHTS_FLOAT32, "wide.onnx");
-  g_autofree char *again = save (half, FORGE_WEIGHTS_AS_READ, "again.onnx");
-  g_autofree char *twice = save (half, FORGE_WEIGHTS_FLOAT16, "twice.onnx");
-  g_autoptr (ForgeModel) rounded = narrow_load (wide);
-  g_assert_cmpstr (forge_model_get_precision (rounded), ==, "fp32");
-  narrow_assert_same_file (narrow, again);
-  narrow_assert_same_file (narrow, twice);
-  g_autoptr (ForgeTensor) input = narrow_random_input (before);
-  g_autoptr (ForgeSession) a = run_model (half, &input, 1, &error);
-  g_assert_no_error (error);
-  g_autoptr (ForgeSession) b = run_model (rounded, &input, 1, &error);
-  g_assert_no_error (error);
-  const ForgeTensor *found = forge_session_get_output (a, 0);
-  const ForgeTensor *expected = forge_session_get_output (b, 0);
-  g_assert_cmpmem (
-      found->data, found->size_bytes, expected->data, expected->size_bytes);
-  narrow_assert_same_algorithms (a, b);
-  const char *const files[] = { narrow, wide, again, twice };
-  for (gsize i = 0; i < G_N_ELEMENTS (files); i++)
-    g_remove (files[i]);
+  narrow_assert_run_alike (name, FORGE_WEIGHTS_FLOAT16, folder);
 }
 
 static void
