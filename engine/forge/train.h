@@ -106,6 +106,10 @@ G_BEGIN_DECLS
  * @dropout: rate of the architecture's dropout layers
  * @patience: stop after so many epochs without a better one; 0 = never. The
  *   best weights are restored either way
+ * @precise_bn: when training has ended, the statistics of batch normalisation
+ *   are taken anew over so many training pictures, augmented as in training
+ *   and in whole batches, one epoch's at most; 0 = the running averages stay.
+ *   Not part of a checkpoint, which may be finished either way
  * @best_by: "loss" or "accuracy" on the validation part; of multi-label data
  *   that is the share of pictures that are right in every class
  *
@@ -132,7 +136,7 @@ G_BEGIN_DECLS
  * "Cutout" (2017); Zhong et al., "Random Erasing" (2020); Jordan, "94% on
  * CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv 2404.00498); Jordan et al.,
  * "Muon: An optimizer for hidden layers in neural networks" (2024); Qin et al.,
- * "InfoBatch" (2024).
+ * "InfoBatch" (2024); Wu and Johnson, "Rethinking 'Batch' in BatchNorm" (2021).
  * Since: 0.1
  */
 typedef struct {
@@ -178,6 +182,7 @@ typedef struct {
   double mixup, prune_easy, prune_until, dropout;
   guint patience;
   const char *best_by;
+  guint precise_bn;
 
   const char *flip;
   guint shift;
@@ -264,6 +269,8 @@ ForgeCut forge_train_cut (const ForgeTrainParams *params);
  * @n_train, @n_val: pictures that were trained on, and validated with
  * @n_train_skipped, @n_val_skipped: those of the same parts that could not be
  *   read and were left out
+ * @n_norm_images: pictures that batch normalisation was measured with in the
+ *   end; 0 without precise_bn or batch norms
  *
  * How a training went.
  *
@@ -272,7 +279,8 @@ ForgeCut forge_train_cut (const ForgeTrainParams *params);
 typedef struct {
   guint epochs_run, best_epoch;
   guint n_train, n_train_skipped, n_val, n_val_skipped;
-  double val_loss, val_accuracy; /* of the best epoch */
+  guint n_norm_images;
+  double val_loss, val_accuracy; /* of the best epoch, or after precise_bn */
   double seconds, images_per_s;
   double data_wait; /* share of the training time that data was waited for */
   gboolean stopped_early;

@@ -9,6 +9,7 @@
 
 #include "base/pool.h"
 #include "train/features.h"
+#include "train/precise-bn.h"
 
 typedef struct {
   ForgeTrainer *trainer;
@@ -25,6 +26,7 @@ typedef struct {
   uint64_t first_step; /* of this process; 0 unless resumed */
   double train_seconds, wait_seconds, epoch_wait_s;
   uint64_t n_images;
+  guint n_norm_images; /* that batch norms were measured with */
 } Fit;
 
 static double
@@ -272,6 +274,23 @@ out_of_patience (const ForgeTrainer *trainer)
   return patience > 0 && now - since >= patience;
 }
 
+/* The figures of the best epoch become those of what is written. */
+static gboolean
+measure_norms (Fit *fit, GError **error)
+{
+  ForgeTrainState *state = &fit->trainer->state;
+  if (!forge_trainer_precise_bn (
+          fit->trainer, fit->targets, &fit->n_norm_images, error))
+    return FALSE;
+  if (fit->n_norm_images == 0)
+    return TRUE;
+  if (!validate (fit, error))
+    return FALSE;
+  state->best_val_loss = fit->progress.val_loss;
+  state->best_val_accuracy = fit->progress.val_accuracy;
+  return TRUE;
+}
+
 static gboolean
 run_epochs (Fit *fit, GError **error)
 {
@@ -291,7 +310,7 @@ run_epochs (Fit *fit, GError **error)
   }
   fit->stopped_early = trainer->state.epoch < trainer->epochs;
   forge_slots_restore_best (trainer);
-  return TRUE;
+  return measure_norms (fit, error);
 }
 
 /* One phase: all of a network, or its new layer. */
@@ -371,6 +390,7 @@ fill_result (
     .seconds = seconds_since (fit->begin_us),
     .images_per_s = (double) fit->n_images / MAX (fit->train_seconds, 1e-9),
     .data_wait = fit->wait_seconds / MAX (fit->train_seconds, 1e-9),
+    .n_norm_images = fit->n_norm_images,
     .stopped_early = fit->stopped_early };
 }
 

@@ -11,6 +11,7 @@
 #define MAX_CUTOUT 4096
 #define MAX_MUON_STEPS 20
 #define MAX_PRUNE 0.95
+#define MAX_PRECISE_BN 1000000000
 
 static const char *const optimisers[] = { "adam", "adamw", "sgd", "muon",
   NULL };
@@ -93,6 +94,8 @@ check_run (const ForgeTrainParams *params, GError **error)
          check (params->arch != NULL, "arch", "an architecture", error) &&
          check (params->out != NULL, "out", "a file to write", error) &&
          check (params->epochs >= 1, "epochs", "1 or more", error) &&
+         check (params->precise_bn <= MAX_PRECISE_BN, "precise_bn",
+             "0 to 1000000000 pictures", error) &&
          check (params->batch >= 1 && params->batch <= 65536, "batch",
              "1 to 65536 images", error) &&
          check (params->threads >= 0, "threads", "0 (all) or more", error) &&

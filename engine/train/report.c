@@ -65,6 +65,8 @@ training_json (const ForgeTrainer *trainer)
   forge_trainer_add_settings (builder, trainer);
   if (trainer->words.weights != FORGE_WEIGHTS_FLOAT32)
     add_string (builder, "weights", params->weights);
+  if (params->precise_bn > 0)
+    add_int (builder, "precise_bn", params->precise_bn);
   add_int (builder, "n_train", trainer->train->n_items);
   add_int (builder, "n_train_skipped", trainer->train->n_skipped);
   add_int (builder, "n_val", trainer->val->n_items);

@@ -146,12 +146,13 @@ copy_to_logits (const ForgeGraph *graph)
   return copy;
 }
 
-static gboolean
-make_learner (ForgeTrainer *trainer, GError **error)
+gboolean
+forge_trainer_make_learner (
+    ForgeTrainer *trainer, const ForgeGraph *graph, GError **error)
 {
   g_clear_pointer (&trainer->learner, forge_executor_free);
   trainer->learner = forge_executor_new (
-      trainer->logits, trainer->batch, trainer->params->threads, TRUE, error);
+      graph, trainer->batch, trainer->params->threads, TRUE, error);
   if (!trainer->learner)
     return FALSE;
   forge_slots_bind (trainer);
@@ -163,7 +164,8 @@ forge_trainer_prepare (ForgeTrainer *trainer, GError **error)
 {
   const ForgeTrainParams *params = trainer->params;
   trainer->logits = copy_to_logits (trainer->graph);
-  if (!forge_slots_new (trainer, error) || !make_learner (trainer, error))
+  if (!forge_slots_new (trainer, error) ||
+      !forge_trainer_make_learner (trainer, trainer->logits, error))
     return FALSE;
   trainer->validator = forge_executor_new (trainer->logits,
       MIN (trainer->batch, trainer->val->n_items), params->threads, FALSE,
@@ -245,7 +247,8 @@ choose_network (ForgeTrainer *trainer, GError **error)
 gboolean
 forge_trainer_begin_epoch (ForgeTrainer *trainer, GError **error)
 {
-  return !forge_slots_freeze_due (trainer) || make_learner (trainer, error);
+  return !forge_slots_freeze_due (trainer) ||
+         forge_trainer_make_learner (trainer, trainer->logits, error);
 }
 
 ForgeTrainer *

@@ -135,6 +135,10 @@ ForgeTrainer *forge_trainer_new (
 void forge_trainer_free (ForgeTrainer *trainer);
 /* Makes what steps need: executors, slots. */
 gboolean forge_trainer_prepare (ForgeTrainer *trainer, GError **error);
+/* A learner of @graph, which has the constants of trainer->logits, in place of
+ * the one before. */
+gboolean forge_trainer_make_learner (
+    ForgeTrainer *trainer, const ForgeGraph *graph, GError **error);
 /* The new last layer of @whole alone, with the features of all pictures as its
  * data; it shares the layer's weights. Prepared. */
 ForgeTrainer *forge_trainer_new_head (ForgeTrainer *whole, GError **error);
@@ -172,7 +176,8 @@ void forge_trainer_update (
 double forge_lookahead_decay (double step, double n_steps);
 
 /* Settings, data hash and architecture as one JSON object. Two runs with
- * equal text make equal weights. (transfer full) */
+ * equal text make equal weights, up to precise_bn: a checkpoint may be finished
+ * either way. (transfer full) */
 char *forge_trainer_describe (const ForgeTrainer *trainer);
 void forge_trainer_add_settings (
     JsonBuilder *builder, const ForgeTrainer *trainer);

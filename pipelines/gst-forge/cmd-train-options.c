@@ -13,7 +13,8 @@
 /* GOption knows int, int64 and double; ForgeTrainParams is made of these once
  * their ranges are known to hold. */
 typedef struct {
-  int epochs, batch, shift, patience, rate_batch, step_epochs, lookahead;
+  int epochs, batch, shift, patience, precise_bn, rate_batch, step_epochs,
+      lookahead;
   int cutout, variants, unfreeze, tuning_epochs, muon_steps;
   gint64 seed;
 } Numbers;
@@ -175,6 +176,10 @@ add_main (Parser *parser, TrainOptions *options, Numbers *n, const char **json,
         "images a step", "N" },
     { "patience", 0, G_OPTION_ARG_INT, &n->patience, 0, 100000,
         "epochs without a better one before it stops; 0 = go on", "N" },
+    { "precise-bn", 0, G_OPTION_ARG_INT, &n->precise_bn, 0, 1000000000,
+        "in the end, measure batch normalisation's statistics anew with so "
+        "many training pictures; 0 = the running averages stay",
+        "N" },
     { "threads", 't', G_OPTION_ARG_INT, &p->threads, 0, COMMAND_MAX_THREADS,
         "threads; 0 = all the process may use", "N" },
     { "seed", 0, G_OPTION_ARG_INT64, &n->seed, 0, COMMAND_MAX_SEED,
@@ -416,6 +421,7 @@ numbers_from (Numbers *n, const ForgeTrainParams *p)
     .batch = (int) p->batch,
     .shift = (int) p->shift,
     .patience = (int) p->patience,
+    .precise_bn = (int) p->precise_bn,
     .rate_batch = (int) p->rate_batch,
     .step_epochs = (int) p->step_epochs,
     .lookahead = (int) p->lookahead,
@@ -434,6 +440,7 @@ numbers_to (const Numbers *n, ForgeTrainParams *p)
   p->batch = (guint) n->batch;
   p->shift = (guint) n->shift;
   p->patience = (guint) n->patience;
+  p->precise_bn = (guint) n->precise_bn;
   p->rate_batch = (guint) n->rate_batch;
   p->step_epochs = (guint) n->step_epochs;
   p->lookahead = (guint) n->lookahead;

@@ -109,6 +109,11 @@ report_training (JsonBuilder *builder, const TrainView *view,
       result->epochs_run == 1 ? "" : "s", time, result->images_per_s,
       100 * result->data_wait, result->stopped_early ? ", stopped early" : "",
       result->best_epoch, result->val_loss, result->val_accuracy);
+  if (result->n_norm_images > 0)
+    fprintf (out,
+        "The statistics of batch normalisation are those of %u augmented "
+        "training pictures\n\n",
+        result->n_norm_images);
   guint n_skipped = result->n_train_skipped + result->n_val_skipped;
   if (n_skipped > 0)
     fprintf (out,
@@ -131,6 +136,7 @@ report_training (JsonBuilder *builder, const TrainView *view,
   output_add_int (builder, "n_train_skipped", result->n_train_skipped);
   output_add_int (builder, "n_val", result->n_val);
   output_add_int (builder, "n_val_skipped", result->n_val_skipped);
+  output_add_int (builder, "n_norm_images", result->n_norm_images);
   output_add_double (builder, "val_loss", result->val_loss);
   output_add_double (builder, "val_accuracy", result->val_accuracy);
   output_add_double (builder, "seconds", result->seconds);

@@ -114,6 +114,7 @@ wrong_usage_exits_with_2 (void)
     { "train --data clean --out x.onnx --lookahead -1", "--lookahead" },
     { "train --data clean --out x.onnx --prune-easy 0.99", "--prune-easy" },
     { "train --data clean --out x.onnx --prune-until 2", "--prune-until" },
+    { "train --data clean --out x.onnx --precise-bn -1", "--precise-bn" },
     { "train --data clean --out x.onnx --validation-split 0.6",
         "--validation-split" },
     { "evaluate colours.onnx --data clean --validation-split -1",
