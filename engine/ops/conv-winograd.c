@@ -30,6 +30,8 @@
 #define CHUNK_BYTES (768 * 1024)
 /* In training: with many tiles, weights are read from L3 less often. */
 #define TRAINING_CHUNK_BYTES (3 * 1024 * 1024)
+/* Panels of one point that stay in L1. */
+#define NEAR_PANEL_FLOATS (4 * 1024)
 /* Weights that may be read again for every chunk, from L2. */
 #define SHARED_WEIGHT_BYTES (1024 * 1024)
 #define MIN_TILES 4
@@ -354,8 +356,8 @@ forge_winograd_write_rows (const ForgeConv *conv, const ForgeWinograd *w,
 }
 
 /* Products of one point and the panels of @n_out outputs: rows in parts of at
- * most mr that differ by one at most. Each panel stays in L1 while the rows run
- * past it from L2. */
+ * most mr that differ by one at most. A panel, or as many as L1 holds, stays
+ * there while the rows run past it from L2. */
 static void
 multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
     const float *points, const float *panel, float *products)
@@ -364,17 +366,21 @@ multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
   int64_t nr = (int64_t) kernels->igemm_nr;
   int64_t parts = divide_up (n_tiles, (int64_t) kernels->igemm_mr);
   int64_t panel_floats = nr * (conv->c + 1);
-  for (int64_t o = 0; o < n_out; o += nr, panel += panel_floats)
+  int64_t all_panels = divide_up (n_out, nr);
+  int64_t blocks = divide_up (all_panels * panel_floats, NEAR_PANEL_FLOATS);
+  int64_t n_panels = divide_up (all_panels, blocks);
+  int64_t block_floats = n_panels * panel_floats;
+  for (int64_t o = 0; o < n_out; o += n_panels * nr, panel += block_floats)
     for (int64_t part = 0; part < parts; part++) {
       const float *rows[MAX_MR];
       int64_t tile = n_tiles * part / parts;
       int64_t n_rows = n_tiles * (part + 1) / parts - tile;
       ForgeAhead ahead = forge_ahead_share (
-          panel + panel_floats, panel_floats, nr, part, parts);
+          panel + block_floats, block_floats, nr, part, parts);
       for (int64_t m = 0; m < n_rows; m++)
         rows[m] = points + (tile + m) * conv->c;
-      kernels->igemm_f32 ((size_t) n_rows, (size_t) MIN (nr, n_out - o),
-          (size_t) conv->c, 1, rows, 0, NULL, panel,
+      kernels->igemm_f32 ((size_t) n_rows,
+          (size_t) MIN (n_panels * nr, n_out - o), (size_t) conv->c, 1, rows, 0, NULL, panel,
           products + tile * n_out + o, n_out, NULL, 0, -INFINITY, INFINITY,
           ahead);
     }
