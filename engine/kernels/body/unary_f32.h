@@ -18,7 +18,7 @@ apply (const ForgeUnary op, vf x, vf alpha, vf beta)
   case FORGE_UNARY_SIGMOID:
     return vf_sigmoid (x);
   case FORGE_UNARY_SILU:
-    return vf_mul (x, vf_sigmoid (x));
+    return vf_div (x, vf_sigmoid_divisor (x));
   case FORGE_UNARY_HARD_SIGMOID:
     return vf_clamp (vf_add (vf_mul (alpha, x), beta), zero, one);
   case FORGE_UNARY_HARD_SWISH: {

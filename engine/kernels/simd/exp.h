@@ -28,12 +28,13 @@ vf_exp (vf x)
   return vf_scale2 (vf_add (p, vf_splat (1)), n);
 }
 
-/* 1 / (1 + e^-x) with e^-x = 2^n e^-r, r = x + n ln 2. A sum with WHOLE leaves
- * n + 127 in the lowest bits of its mantissa, which is all that 2^n asks for.
- * From 88 on e^-x is 0, from -89 down infinite. The polynomial is a minimax
- * fit of its relative error (3e-9) that is 1 at 0. */
+/* 1 + e^-x, what a number is divided by to be weighted by its sigmoid, with
+ * e^-x = 2^n e^-r, r = x + n ln 2. A sum with WHOLE leaves n + 127 in the
+ * lowest bits of its mantissa, which is all that 2^n asks for. From 88 on e^-x
+ * is 0, from -89 down infinite. The polynomial is a minimax fit of its relative
+ * error (9.2e-8) that is 1 at 0. */
 static ALWAYS_INLINE vf
-vf_sigmoid (vf x)
+vf_sigmoid_divisor (vf x)
 {
   const vf one = vf_splat (1);
   const vf whole = vf_splat (VF_WHOLE + 127);
@@ -42,14 +43,19 @@ vf_sigmoid (vf x)
   const vf n = vf_sub (k, whole);
   vf r = vf_fmadd (n, vf_splat (0.693359375f), x);
   r = vf_fmadd (n, vf_splat (-2.12194440e-4f), r);
-  vf p = vf_splat (1.40613136e-3f);
-  p = vf_fmadd (p, r, vf_splat (-8.37903031e-3f));
-  p = vf_fmadd (p, r, vf_splat (4.16647757e-2f));
-  p = vf_fmadd (p, r, vf_splat (-0.166663652f));
-  p = vf_fmadd (p, r, vf_splat (0.500000043f));
-  p = vf_fmadd (p, r, vf_splat (-1.00000005f));
+  vf p = vf_splat (-8.290272e-3f);
+  p = vf_fmadd (p, r, vf_splat (4.189816e-2f));
+  p = vf_fmadd (p, r, vf_splat (-0.16667639f));
+  p = vf_fmadd (p, r, vf_splat (0.49999148f));
+  p = vf_fmadd (p, r, vf_splat (-0.9999997f));
   p = vf_fmadd (p, r, one);
-  return vf_div (one, vf_fmadd (p, vf_power2_of (k), one));
+  return vf_fmadd (p, vf_power2_of (k), one);
+}
+
+static ALWAYS_INLINE vf
+vf_sigmoid (vf x)
+{
+  return vf_div (vf_splat (1), vf_sigmoid_divisor (x));
 }
 
 /* Near 0 an odd polynomial, else 1 - 2 / (e^2|x| + 1). */
@@ -100,5 +106,5 @@ vf_gelu_tanh (vf x)
   const vf square = vf_mul (x, x);
   const vf cube = vf_mul (vf_mul (square, vf_splat (0.044715f)), x);
   const vf inner = vf_mul (vf_splat (1.5957691216f), vf_add (x, cube));
-  return vf_mul (x, vf_sigmoid (inner));
+  return vf_div (x, vf_sigmoid_divisor (inner));
 }
