@@ -355,6 +355,14 @@ forge_winograd_write_rows (const ForgeConv *conv, const ForgeWinograd *w,
   }
 }
 
+/* So many panels of one point that L1 holds them, and all calls have alike. */
+static int64_t
+near_panels (int64_t n_panels, int64_t panel_floats)
+{
+  int64_t calls = divide_up (n_panels * panel_floats, NEAR_PANEL_FLOATS);
+  return divide_up (n_panels, calls);
+}
+
 /* Products of one point and the panels of @n_out outputs: rows in parts of at
  * most mr that differ by one at most. A panel, or as many as L1 holds, stays
  * there while the rows run past it from L2. */
@@ -366,11 +374,9 @@ multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
   int64_t nr = (int64_t) kernels->igemm_nr;
   int64_t parts = divide_up (n_tiles, (int64_t) kernels->igemm_mr);
   int64_t panel_floats = nr * (conv->c + 1);
-  int64_t all_panels = divide_up (n_out, nr);
-  int64_t blocks = divide_up (all_panels * panel_floats, NEAR_PANEL_FLOATS);
-  int64_t n_panels = divide_up (all_panels, blocks);
-  int64_t block_floats = n_panels * panel_floats;
-  for (int64_t o = 0; o < n_out; o += n_panels * nr, panel += block_floats)
+  int64_t n_panels = near_panels (divide_up (n_out, nr), panel_floats);
+  int64_t block_floats = n_panels * panel_floats, block_out = n_panels * nr;
+  for (int64_t o = 0; o < n_out; o += block_out, panel += block_floats)
     for (int64_t part = 0; part < parts; part++) {
       const float *rows[MAX_MR];
       int64_t tile = n_tiles * part / parts;
@@ -379,8 +385,8 @@ multiply_point (const ForgeConv *conv, int64_t n_tiles, int64_t n_out,
           panel + block_floats, block_floats, nr, part, parts);
       for (int64_t m = 0; m < n_rows; m++)
         rows[m] = points + (tile + m) * conv->c;
-      kernels->igemm_f32 ((size_t) n_rows,
-          (size_t) MIN (n_panels * nr, n_out - o), (size_t) conv->c, 1, rows, 0, NULL, panel,
+      kernels->igemm_f32 ((size_t) n_rows, (size_t) MIN (block_out, n_out - o),
+          (size_t) conv->c, 1, rows, 0, NULL, panel,
           products + tile * n_out + o, n_out, NULL, 0, -INFINITY, INFINITY,
           ahead);
     }
