@@ -150,7 +150,7 @@ read_initializers (
       return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
           "initializer %zu has no name", i);
     g_autoptr (ForgeTensor) tensor =
-        forge_onnx_read_tensor (reader, proto->initializer[i], error);
+        forge_onnx_take_tensor (reader, proto->initializer[i], error);
     if (!tensor || !add_initializer (reader, name, tensor, error))
       return FALSE;
     drop_raw_data (proto->initializer[i]);

@@ -122,21 +122,35 @@ read_typed (ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto,
   return g_steal_pointer (&tensor);
 }
 
-static ForgeTensor *
-read_raw (ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto,
+static gboolean
+check_raw (const ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto,
     const ForgeShape *shape, size_t size_bytes, GError **error)
 {
-  if (proto->raw_data.len != size_bytes) {
-    g_autofree char *text = forge_shape_to_string (shape);
-    forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
-        "tensor '%s': expected %zu bytes for %s of shape %s, found %zu",
-        display_name (proto), size_bytes,
-        forge_dtype_name ((ForgeDtype) proto->data_type), text,
-        proto->raw_data.len);
+  if (proto->raw_data.len == size_bytes)
+    return TRUE;
+  g_autofree char *text = forge_shape_to_string (shape);
+  return forge_onnx_fail (reader->source, error, FORGE_ERROR_FORMAT,
+      "tensor '%s': expected %zu bytes for %s of shape %s, found %zu",
+      display_name (proto), size_bytes,
+      forge_dtype_name ((ForgeDtype) proto->data_type), text,
+      proto->raw_data.len);
+}
+
+/* @taken: the same as @proto where its values may leave it, else NULL. */
+static ForgeTensor *
+read_raw (ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto,
+    ForgeOnnx__Tensor *taken, const ForgeShape *shape, size_t size_bytes,
+    GError **error)
+{
+  ForgeDtype dtype = (ForgeDtype) proto->data_type;
+  if (!check_raw (reader, proto, shape, size_bytes, error))
     return NULL;
+  if (taken && size_bytes >= FORGE_ONNX_BLOCK_BYTES) {
+    void *data = taken->raw_data.data;
+    taken->raw_data = (ProtobufCBinaryData) { 0, NULL };
+    return forge_tensor_new_taken (dtype, shape, data);
   }
-  ForgeTensor *tensor =
-      forge_tensor_new ((ForgeDtype) proto->data_type, shape, error);
+  ForgeTensor *tensor = forge_tensor_new (dtype, shape, error);
   if (tensor && size_bytes > 0)
     memcpy (tensor->data, proto->raw_data.data, size_bytes);
   return tensor;
@@ -181,9 +195,9 @@ normalise_bool (ForgeTensor *tensor)
     data[i] = data[i] != 0;
 }
 
-ForgeTensor *
-forge_onnx_read_tensor (
-    ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto, GError **error)
+static ForgeTensor *
+read_tensor (ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto,
+    ForgeOnnx__Tensor *taken, GError **error)
 {
   ForgeShape shape;
   size_t size_bytes;
@@ -206,12 +220,26 @@ forge_onnx_read_tensor (
     tensor =
         forge_onnx_read_external (reader, proto, &shape, size_bytes, error);
   else if (proto->has_raw_data)
-    tensor = read_raw (reader, proto, &shape, size_bytes, error);
+    tensor = read_raw (reader, proto, taken, &shape, size_bytes, error);
   else
     tensor = read_typed (reader, proto, &shape, error);
   if (tensor && tensor->dtype == FORGE_BOOL)
     normalise_bool (tensor);
   return tensor;
+}
+
+ForgeTensor *
+forge_onnx_read_tensor (
+    ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto, GError **error)
+{
+  return read_tensor (reader, proto, NULL, error);
+}
+
+ForgeTensor *
+forge_onnx_take_tensor (
+    ForgeOnnxReader *reader, ForgeOnnx__Tensor *proto, GError **error)
+{
+  return read_tensor (reader, proto, proto, error);
 }
 
 ForgeTensor *

@@ -7,7 +7,9 @@
 #include "formats/onnx.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/alloc.h"
 #include "base/reader.h"
 
 /* Small nodes take about ten times their size in the file; the constant
@@ -20,6 +22,17 @@ typedef struct {
   gboolean spent;
 } Budget;
 
+/* As forge_aligned_alloc0(), but that only what lies behind is zero. */
+static void *
+alloc_block (size_t size_bytes)
+{
+  char *block = forge_aligned_alloc (size_bytes);
+  if (block)
+    memset (block + size_bytes, 0,
+        forge_align_up (size_bytes) - size_bytes + FORGE_ALIGNMENT_BYTES);
+  return block;
+}
+
 static void *
 budget_alloc (void *data, size_t size_bytes)
 {
@@ -29,7 +42,8 @@ budget_alloc (void *data, size_t size_bytes)
     return NULL;
   }
   budget->left_bytes -= size_bytes;
-  return malloc (size_bytes);
+  return size_bytes < FORGE_ONNX_BLOCK_BYTES ? malloc (size_bytes)
+                                             : alloc_block (size_bytes);
 }
 
 static void

@@ -87,9 +87,16 @@ ForgeOnnx__Tensor *forge_onnx_unpack_tensor (const uint8_t *bytes,
 ForgeOnnx__Graph *forge_onnx_unpack_graph (const uint8_t *bytes,
     size_t size_bytes, const ForgeSource *source, GError **error);
 
+/* Bytes fields of so many lie as a tensor's values have to, so that they need
+ * not be copied. */
+#define FORGE_ONNX_BLOCK_BYTES 4096
+
 /* (transfer full): the values of a TensorProto. */
 ForgeTensor *forge_onnx_read_tensor (
     ForgeOnnxReader *reader, const ForgeOnnx__Tensor *proto, GError **error);
+/* The same of one that nothing reads again: raw values leave it. */
+ForgeTensor *forge_onnx_take_tensor (
+    ForgeOnnxReader *reader, ForgeOnnx__Tensor *proto, GError **error);
 /* The same of a serialised TensorProto, as in the *.pb files of ONNX's own
  * test data. */
 ForgeTensor *forge_onnx_parse_tensor (const uint8_t *bytes, size_t size_bytes,

@@ -56,6 +56,15 @@ forge_tensor_new_borrowed (
   return tensor;
 }
 
+ForgeTensor *
+forge_tensor_new_taken (ForgeDtype dtype, const ForgeShape *shape, void *data)
+{
+  ForgeTensor *tensor = forge_tensor_new_borrowed (dtype, shape, data);
+  if (tensor)
+    tensor->owns_data = TRUE;
+  return tensor;
+}
+
 int64_t
 forge_tensor_row_stride (const ForgeTensor *tensor)
 {

@@ -25,6 +25,10 @@ int64_t forge_tensor_row_stride (const ForgeTensor *tensor);
 /* A view of memory that outlives the tensor (an arena, say). */
 ForgeTensor *forge_tensor_new_borrowed (
     ForgeDtype dtype, const ForgeShape *shape, void *data);
+/* Takes @data, which forge_aligned_alloc() gave, with what lies behind the
+ * values set to zero. The size is known not to overflow. */
+ForgeTensor *forge_tensor_new_taken (
+    ForgeDtype dtype, const ForgeShape *shape, void *data);
 ForgeTensor *forge_tensor_copy (const ForgeTensor *src, GError **error);
 
 /* Builds a shape from a list: forge_shape (4, 1, 32, 32, 3). int64 not
