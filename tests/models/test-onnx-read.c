@@ -195,6 +195,51 @@ every_typed_field_is_read (void)
   }
 }
 
+/* @n bytes, 0 to 250 over and over, as the weights of a model that is no more:
+ * values, place and what a vector may read behind them. */
+static void
+check_raw_weights (int dtype, int n)
+{
+  g_autofree guint8 *bytes = g_malloc ((gsize) n);
+  for (int i = 0; i < n; i++)
+    bytes[i] = (guint8) (i % 251);
+  g_autoptr (OnnxBuilder) b = onnx_builder_new ();
+  onnx_builder_input (b, "x", dtype, DIMS (1));
+  for (int i = 0; i < 2; i++) {
+    ForgeOnnx__Tensor *w =
+        onnx_builder_tensor (b, i ? "w1" : "w0", dtype, DIMS (n));
+    onnx_builder_set_raw (w, bytes, (gsize) n);
+    onnx_builder_initializer (b, w);
+  }
+  onnx_builder_node (b, "Concat", "w0,w1,x", "y");
+  onnx_builder_attribute (b, b->graph.node[0], "axis", FORGE_ONNX_INT);
+  onnx_builder_output (b, "y");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ForgeGraph) graph = read_builder (b, NULL, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < 2; i++) {
+    const ForgeTensor *w = forge_graph_find (graph, i ? "w1" : "w0")->constant;
+    const guint8 *data = w->data;
+    g_assert_cmpuint (w->size_bytes, ==, (gsize) n);
+    g_assert_cmpuint ((guintptr) data % 64, ==, 0);
+    for (int k = 0; k < n; k++)
+      g_assert_cmpuint (
+          data[k], ==, dtype == FORGE_BOOL ? k % 251 != 0 : k % 251);
+    for (int k = n; k < n + 64; k++)
+      g_assert_cmpuint (data[k], ==, 0);
+  }
+}
+
+static void
+raw_weights_of_any_size_are_whole (void)
+{
+  static const int sizes[] = { 1, 4095, 4096, 4097, 4159, 4160, 5000000 };
+  for (gsize i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    check_raw_weights (FORGE_UINT8, sizes[i]);
+    check_raw_weights (FORGE_BOOL, sizes[i]);
+  }
+}
+
 static void
 typed_values_out_of_range_are_refused (void)
 {
@@ -603,6 +648,7 @@ main (int argc, char **argv)
   g_test_add_func ("/onnx/read/left-out", an_empty_name_is_an_input_left_out);
   g_test_add_func ("/onnx/read/constants", constant_nodes_become_constants);
   g_test_add_func ("/onnx/read/typed", every_typed_field_is_read);
+  g_test_add_func ("/onnx/read/raw", raw_weights_of_any_size_are_whole);
   g_test_add_func ("/onnx/read/range", typed_values_out_of_range_are_refused);
   g_test_add ("/onnx/read/external", Folder, NULL, folder_setup,
       weights_beside_the_model_are_read, folder_teardown);
