@@ -245,8 +245,10 @@ typedef struct {
   double learning_rate;
   double data_wait; /* share of the epoch's time that data was waited for */
   gboolean best;    /* step == steps and the best epoch so far */
-  guint n_classes;  /* of the data */
-  guint n_skipped;  /* pictures of both parts that could not be read */
+  /* The epochs are over; the steps are those of precise_bn, but the last. */
+  gboolean measures_norms;
+  guint n_classes; /* of the data */
+  guint n_skipped; /* pictures of both parts that could not be read */
 } ForgeTrainProgress;
 
 /* Return FALSE to stop; the checkpoint stays. */

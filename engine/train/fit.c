@@ -274,13 +274,36 @@ out_of_patience (const ForgeTrainer *trainer)
   return patience > 0 && now - since >= patience;
 }
 
+/* As of an epoch's steps, but the last, behind which no validation is told. */
+static gboolean
+report_norms (guint step, guint steps, gpointer user_data, GError **error)
+{
+  Fit *fit = user_data;
+  ForgeTrainProgress progress = fit->progress;
+  double seconds = MAX (seconds_since (fit->epoch_us), 1e-9);
+  progress.measures_norms = TRUE;
+  progress.step = step;
+  progress.steps = steps;
+  progress.n_images = steps * fit->trainer->batch;
+  progress.images_per_s = (double) step * fit->trainer->batch / seconds;
+  progress.eta_s = seconds / step * (steps - step);
+  progress.val_loss = progress.val_accuracy = NAN;
+  progress.best = FALSE;
+  if (step == steps || !fit->func || fit->func (&progress, fit->user_data))
+    return TRUE;
+  g_set_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED,
+      "training stopped while batch normalisation was measured");
+  return FALSE;
+}
+
 /* The figures of the best epoch become those of what is written. */
 static gboolean
 measure_norms (Fit *fit, GError **error)
 {
   ForgeTrainState *state = &fit->trainer->state;
-  if (!forge_trainer_precise_bn (
-          fit->trainer, fit->targets, &fit->n_norm_images, error))
+  fit->epoch_us = g_get_monotonic_time ();
+  if (!forge_trainer_precise_bn (fit->trainer, fit->targets, report_norms, fit,
+          &fit->n_norm_images, error))
     return FALSE;
   if (fit->n_norm_images == 0)
     return TRUE;

@@ -23,6 +23,16 @@ norm_clear (gpointer data)
   g_free (norm->squares);
 }
 
+/* NULL where the network computes it itself. */
+static float *
+statistic (const ForgeNode *node, guint index)
+{
+  const ForgeValue *value = forge_node_in (node, index);
+  return value->constant && value->dtype == FORGE_FLOAT32
+             ? value->constant->data
+             : NULL;
+}
+
 /* The batch norms of @graph, which keep nothing of the batches before. */
 static GArray *
 forgetful_norms (ForgeGraph *graph)
@@ -31,13 +41,13 @@ forgetful_norms (ForgeGraph *graph)
   g_array_set_clear_func (norms, norm_clear);
   for (guint i = 0; i < graph->nodes->len; i++) {
     ForgeNode *node = graph->nodes->pdata[i];
-    if (!forge_node_is (node, "BatchNormalization"))
+    if (!forge_node_is (node, "BatchNormalization") || !statistic (node, 3) ||
+        !statistic (node, 4))
       continue;
     forge_attrs_set_float (node->attrs, "momentum", 0);
-    const ForgeValue *mean = forge_node_in (node, 3);
-    int64_t n = forge_shape_count (&mean->shape);
-    const Norm norm = { .mean = mean->constant->data,
-      .variance = forge_node_in (node, 4)->constant->data,
+    int64_t n = forge_shape_count (&forge_node_in (node, 3)->shape);
+    const Norm norm = { .mean = statistic (node, 3),
+      .variance = statistic (node, 4),
       .sums = g_new0 (double, n),
       .squares = g_new0 (double, n),
       .n = n };
@@ -89,25 +99,23 @@ begin_batches (ForgeTrainer *trainer, guint n_batches)
 }
 
 static gboolean
-run_batches (ForgeTrainer *trainer, const GArray *norms, guint n_batches,
+run_batch (ForgeTrainer *trainer, guint index, const GArray *norms,
     float *targets, GError **error)
 {
   ForgeTensor *input = forge_executor_get_input (trainer->learner, 0);
-  begin_batches (trainer, n_batches);
-  for (guint i = 0; i < n_batches; i++) {
-    uint64_t seed = forge_stream_seed (
-        trainer->params->seed, FORGE_STREAM_DROPOUT, trainer->state.step + i);
-    forge_prefetch_take (trainer->prefetch, input->data, targets);
-    if (!forge_executor_forward (trainer->learner, seed, error))
-      return FALSE;
-    add_batch (norms);
-  }
+  uint64_t seed = forge_stream_seed (
+      trainer->params->seed, FORGE_STREAM_DROPOUT, trainer->state.step + index);
+  forge_prefetch_take (trainer->prefetch, input->data, targets);
+  if (!forge_executor_forward (trainer->learner, seed, error))
+    return FALSE;
+  add_batch (norms);
   return TRUE;
 }
 
 gboolean
-forge_trainer_precise_bn (
-    ForgeTrainer *trainer, float *targets, guint *n_pictures, GError **error)
+forge_trainer_precise_bn (ForgeTrainer *trainer, float *targets,
+    ForgePreciseFunc func, gpointer user_data, guint *n_pictures,
+    GError **error)
 {
   g_autoptr (ForgeGraph) graph = forge_graph_copy (trainer->logits);
   g_autoptr (GArray) norms = forgetful_norms (graph);
@@ -116,9 +124,13 @@ forge_trainer_precise_bn (
     return TRUE;
   guint wanted = (trainer->params->precise_bn - 1) / trainer->batch + 1;
   guint n_batches = MIN (wanted, trainer->n_steps);
-  if (!forge_trainer_make_learner (trainer, graph, error) ||
-      !run_batches (trainer, norms, n_batches, targets, error))
+  if (!forge_trainer_make_learner (trainer, graph, error))
     return FALSE;
+  begin_batches (trainer, n_batches);
+  for (guint i = 0; i < n_batches; i++)
+    if (!run_batch (trainer, i, norms, targets, error) ||
+        !func (i + 1, n_batches, user_data, error))
+      return FALSE;
   store_statistics (norms, n_batches);
   *n_pictures = n_batches * trainer->batch;
   return TRUE;

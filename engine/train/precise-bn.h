@@ -9,10 +9,15 @@
 
 #include "train/trainer.h"
 
+/* Called between batches; FALSE with @error set to stop. */
+typedef gboolean (*ForgePreciseFunc) (
+    guint step, guint steps, gpointer user_data, GError **error);
+
 /* Mean and variance of every batch norm over the first params->precise_bn
  * pictures, in whole batches, of an epoch as the next would be: augmented, and
  * none left out. The learner is of no use for training then. @targets: room
  * for those of a batch. @n_pictures: so many were used, 0 without batch norms.
- * FALSE when memory runs out. */
-gboolean forge_trainer_precise_bn (
-    ForgeTrainer *trainer, float *targets, guint *n_pictures, GError **error);
+ * FALSE when memory runs out or @func says so. */
+gboolean forge_trainer_precise_bn (ForgeTrainer *trainer, float *targets,
+    ForgePreciseFunc func, gpointer user_data, guint *n_pictures,
+    GError **error);

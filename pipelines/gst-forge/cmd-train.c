@@ -73,7 +73,10 @@ static gboolean
 show_progress (const ForgeTrainProgress *state, gpointer user_data)
 {
   TrainView *view = user_data;
-  if (state->step == state->steps) {
+  if (state->measures_norms) {
+    progress_draw (&view->progress, (double) state->step / state->steps,
+        "measuring batch normalisation");
+  } else if (state->step == state->steps) {
     print_epoch (view, state);
   } else {
     g_autofree char *eta = progress_format_time (state->eta_s);

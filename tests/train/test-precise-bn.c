@@ -176,6 +176,44 @@ pictures_are_counted_in_batches (void)
   run_clear (&run);
 }
 
+/* By the function of a run whose epochs are over already. */
+static gboolean
+stop_at_second_batch (const ForgeTrainProgress *progress, gpointer user_data)
+{
+  guint *n_calls = user_data;
+  g_assert_true (progress->measures_norms);
+  g_assert_cmpuint (progress->step, ==, ++*n_calls);
+  g_assert_cmpuint (progress->steps, ==, N_TRAIN / BATCH);
+  g_assert_true (isnan (progress->val_loss));
+  g_assert_true (progress->images_per_s > 0 && progress->eta_s > 0);
+  return progress->step < 2;
+}
+
+static void
+it_can_be_stopped_and_done_later (void)
+{
+  Run run;
+  run_init_resnet (&run, RESNET);
+  run.params.precise_bn = N_TRAIN;
+  run_ok (&run);
+  g_autoptr (GBytes) whole = run_read_file (run.out);
+  run.params.checkpoint = run.checkpoint;
+  run.params.precise_bn = 0;
+  run_ok (&run);
+  run.params.resume = TRUE;
+  run.params.precise_bn = N_TRAIN;
+  guint n_calls = 0;
+  g_autoptr (GError) error = NULL;
+  g_assert_false (
+      forge_train (&run.params, stop_at_second_batch, &n_calls, NULL, &error));
+  g_assert_error (error, FORGE_ERROR, FORGE_ERROR_CANCELLED);
+  g_assert_cmpuint (n_calls, ==, 2);
+  run_ok (&run);
+  g_autoptr (GBytes) file = run_read_file (run.out);
+  g_assert_true (g_bytes_equal (file, whole));
+  run_clear (&run);
+}
+
 /* forge-cnn has no batch norms. */
 static void
 nothing_is_measured_without_batch_norms (void)
@@ -201,6 +239,7 @@ main (int argc, char **argv)
   ADD (checkpoint_is_finished_either_way);
   ADD (threads_do_not_change_the_bits);
   ADD (pictures_are_counted_in_batches);
+  ADD (it_can_be_stopped_and_done_later);
   ADD (nothing_is_measured_without_batch_norms);
   return g_test_run ();
 }
