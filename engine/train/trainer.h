@@ -2,9 +2,9 @@
  *
  * The state of a training run, shared by the files that work on it: params.c
  * (what was asked for), trainer.c (set-up), slots.c (the numbers that train),
- * fit.c (the loop), update.c (what a step does to the weights), checkpoint.c
- * (to disk and back), train-log.c (JSON lines), settings.c and report.c (what
- * the model file says about its making).
+ * fit.c and epoch.c (the loop), update.c (what a step does to the weights),
+ * checkpoint.c (to disk and back), train-log.c (JSON lines), settings.c and
+ * report.c (what the model file says about its making).
  *
  * Everything random is drawn from generators seeded by (seed, what for, epoch
  * or step), none of which lives longer than an epoch: the place in all random
