@@ -226,3 +226,13 @@ onnx_builder_metadata (OnnxBuilder *builder, const char *key, const char *value)
   append (builder, &builder->model.metadata_props,
       &builder->model.n_metadata_props, entry);
 }
+
+ForgeGraph *
+onnx_builder_read (OnnxBuilder *builder, const char *folder, GError **error)
+{
+  g_autoptr (GBytes) bytes = onnx_builder_finish (builder);
+  ForgeSource source = { .name = "test.onnx", .folder = folder };
+  gsize size_bytes;
+  const void *data = g_bytes_get_data (bytes, &size_bytes);
+  return forge_format_read_bytes (data, size_bytes, &source, error);
+}

@@ -17,6 +17,10 @@ OnnxBuilder *onnx_builder_new (void);
 void onnx_builder_free (OnnxBuilder *builder);
 /* (transfer full) */
 GBytes *onnx_builder_finish (OnnxBuilder *builder);
+/* What the reader makes of it, as test.onnx; @folder: (nullable): beside what
+ * it is meant to lie. (transfer full) (nullable) */
+ForgeGraph *onnx_builder_read (
+    OnnxBuilder *builder, const char *folder, GError **error);
 
 /* Memory that lives as long as the builder, zeroed. */
 void *onnx_builder_take (OnnxBuilder *builder, gsize size_bytes);
