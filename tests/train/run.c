@@ -98,3 +98,18 @@ run_evaluate (const Run *run, ForgeSplit split)
   g_assert_no_error (error);
   return evaluation;
 }
+
+void
+run_assert_threads_alike (Run *run)
+{
+  g_autoptr (GBytes) first = NULL;
+  for (int threads = 1; threads <= 3; threads++) {
+    run->params.threads = threads;
+    run_ok (run);
+    g_autoptr (GBytes) bytes = run_read_file (run->out);
+    if (first)
+      g_assert_true (g_bytes_equal (first, bytes));
+    else
+      first = g_steal_pointer (&bytes);
+  }
+}

@@ -24,6 +24,8 @@ void run_init (Run *run, guint n_per_class, guint contrast);
 void run_clear (Run *run);
 /* It must succeed. */
 void run_ok (Run *run);
+/* It must succeed, and write the same with one to three threads. */
+void run_assert_threads_alike (Run *run);
 /* It must fail with FORGE_ERROR @code and say @hint. */
 void run_refused (Run *run, int code, const char *hint);
 /* What it wrote. */
