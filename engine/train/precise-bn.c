@@ -23,17 +23,8 @@ norm_clear (gpointer data)
   g_free (norm->squares);
 }
 
-/* NULL where the network computes it itself. */
-static float *
-statistic (const ForgeNode *node, guint index)
-{
-  const ForgeValue *value = forge_node_in (node, index);
-  return value->constant && value->dtype == FORGE_FLOAT32
-             ? value->constant->data
-             : NULL;
-}
-
-/* The batch norms of @graph, which keep nothing of the batches before. */
+/* The batch norms of @graph, which keep nothing of the batches before; but for
+ * those whose statistics the network computes itself. */
 static GArray *
 forgetful_norms (ForgeGraph *graph)
 {
@@ -41,13 +32,14 @@ forgetful_norms (ForgeGraph *graph)
   g_array_set_clear_func (norms, norm_clear);
   for (guint i = 0; i < graph->nodes->len; i++) {
     ForgeNode *node = graph->nodes->pdata[i];
-    if (!forge_node_is (node, "BatchNormalization") || !statistic (node, 3) ||
-        !statistic (node, 4))
+    if (!forge_node_is (node, "BatchNormalization"))
+      continue;
+    int64_t n = forge_node_in (node, 3)->shape.dims[0];
+    if (!forge_node_floats (node, 3, n) || !forge_node_floats (node, 4, n))
       continue;
     forge_attrs_set_float (node->attrs, "momentum", 0);
-    int64_t n = forge_shape_count (&forge_node_in (node, 3)->shape);
-    const Norm norm = { .mean = statistic (node, 3),
-      .variance = statistic (node, 4),
+    const Norm norm = { .mean = forge_node_in (node, 3)->constant->data,
+      .variance = forge_node_in (node, 4)->constant->data,
       .sums = g_new0 (double, n),
       .squares = g_new0 (double, n),
       .n = n };
@@ -117,10 +109,12 @@ forge_trainer_precise_bn (ForgeTrainer *trainer, float *targets,
     ForgePreciseFunc func, gpointer user_data, guint *n_pictures,
     GError **error)
 {
+  *n_pictures = 0;
+  if (trainer->params->precise_bn == 0)
+    return TRUE;
   g_autoptr (ForgeGraph) graph = forge_graph_copy (trainer->logits);
   g_autoptr (GArray) norms = forgetful_norms (graph);
-  *n_pictures = 0;
-  if (trainer->params->precise_bn == 0 || norms->len == 0)
+  if (norms->len == 0)
     return TRUE;
   guint wanted = (trainer->params->precise_bn - 1) / trainer->batch + 1;
   guint n_batches = MIN (wanted, trainer->n_steps);
